@@ -1,0 +1,1 @@
+"""Platforms: each subpackage implements `millstream.interfaces` on one of them."""

@@ -1,0 +1,92 @@
+"""Open file descriptors, kept and bounded, shared by the disk's threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class _OpenFile:
+    __slots__ = ("descriptor", "doomed", "users", "writable")
+
+    def __init__(self, descriptor: int, *, writable: bool) -> None:
+        self.descriptor = descriptor
+        self.writable = writable
+        self.users = 0
+        self.doomed = False
+
+
+class FilePool:
+    """Descriptors by path, least recently used closed first; one in use is never closed.
+
+    Args:
+        capacity: how many stay open while nobody uses them.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._files: OrderedDict[str, _OpenFile] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def use(self, path: str, *, write: bool) -> Iterator[int]:
+        """A descriptor for positional reads, and for writes if asked; raises OSError.
+
+        For writing, the file and its parent directories are created where missing.
+        """
+        file = self._acquire(path, write=write)
+        try:
+            yield file.descriptor
+        finally:
+            with self._lock:
+                file.users -= 1
+                if file.doomed and not file.users:
+                    os.close(file.descriptor)
+
+    def _acquire(self, path: str, *, write: bool) -> _OpenFile:
+        with self._lock:
+            file = self._files.get(path)
+            if file is not None and (file.writable or not write):
+                self._files.move_to_end(path)
+                file.users += 1
+                return file
+        fresh = _OpenFile(_open(path, write=write), writable=write)
+        with self._lock:
+            fresh.users = 1
+            self._doom(self._files.pop(path, None))
+            self._files[path] = fresh
+            while len(self._files) > self._capacity:
+                self._doom(self._files.popitem(last=False)[1])
+        return fresh
+
+    def release(self, path: str) -> None:
+        """Close the file's descriptor as soon as nobody uses it."""
+        with self._lock:
+            self._doom(self._files.pop(path, None))
+
+    def close(self) -> None:
+        """Close all, as soon as nobody uses them."""
+        with self._lock:
+            while self._files:
+                self._doom(self._files.popitem()[1])
+
+    def _doom(self, file: _OpenFile | None) -> None:
+        if file is not None:
+            file.doomed = True
+            if not file.users:
+                os.close(file.descriptor)
+
+
+def _open(path: str, *, write: bool) -> int:
+    if not write:
+        return os.open(path, os.O_RDONLY | _FLAGS)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)

@@ -1,0 +1,88 @@
+"""Arguments and options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from millstream.cli.formatting import parse_size
+from millstream.errors import MalformedDataError
+
+if TYPE_CHECKING:
+    from millstream import PeerAddress
+
+TorrentArgument = Annotated[
+    Path,
+    typer.Argument(metavar="TORRENT", help="The .torrent file.", show_default=False),
+]
+PeerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer",
+        "-p",
+        metavar="HOST:PORT",
+        help="A peer to connect to, such as 192.0.2.7:6881 or \\[2001:db8::1]:6881; may be repeated.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write one JSON object per line, for scripts.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
+
+
+def parse_peers(texts: Iterable[str] | None) -> list[PeerAddress]:
+    """Read the values of `--peer`.
+
+    Raises:
+        typer.BadParameter: one is no HOST:PORT.
+    """
+    from millstream import PeerAddress
+
+    try:
+        return [PeerAddress.parse(text) for text in texts or ()]
+    except MalformedDataError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="'--peer'") from error
+
+
+def parse_size_option(text: str | None, name: str) -> int | None:
+    """Read the value of an option that is a size; None stays None.
+
+    Raises:
+        typer.BadParameter: it is no size, or it is zero.
+    """
+    if text is None:
+        return None
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint=f"'{name}'") from error
+    if size <= 0:
+        raise typer.BadParameter("the size must be above zero.", param_hint=f"'{name}'")
+    return size
+
+
+def check_urls(urls: Iterable[str] | None, name: str, schemes: tuple[str, ...]) -> tuple[str, ...]:
+    """Take the values of an option that are URLs as they are.
+
+    Raises:
+        typer.BadParameter: one has no host or none of the schemes.
+    """
+    from urllib.parse import urlsplit
+
+    checked = tuple(urls or ())
+    for url in checked:
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in schemes and bool(parts.hostname)
+        except ValueError:
+            usable = False
+        if not usable:
+            wanted = ", ".join(f"{scheme}://" for scheme in schemes)
+            raise typer.BadParameter(
+                f"{url!r} is no URL that begins with {wanted}.", param_hint=f"'{name}'"
+            )
+    return checked

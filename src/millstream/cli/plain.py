@@ -1,0 +1,97 @@
+"""Plain lines, for pipes, logs and terminals that can do no more: no escape codes, no hurry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self, TextIO
+
+from millstream.cli.display import JsonValue, Unit
+from millstream.cli.formatting import (
+    counted,
+    format_eta,
+    format_percent,
+    format_rate,
+    format_size,
+    plural,
+)
+
+if TYPE_CHECKING:
+    from millstream import TorrentStatus
+
+INTERVAL = 5.0
+
+
+class PlainLines:
+    """Writes a line for each event, and for progress one every few seconds at most."""
+
+    def __init__(self, output: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._output = output
+        self._clock = clock
+        self._next = clock() + INTERVAL
+        self._last_line = ""
+
+    def event(
+        self, name: str, sentence: str = "", /, *, good: bool | None = None, **facts: JsonValue
+    ) -> None:
+        """Write the sentence."""
+        if sentence:
+            self._write(sentence)
+
+    def note(self, sentence: str, /) -> None:
+        """Write the sentence."""
+        self._write(sentence)
+
+    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
+        """Write how the transfer stands, when it is time to."""
+        if self._is_due():
+            self._write(transfer_line(status))
+
+    def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
+        """Write how far the count is, when it is time to."""
+        if self._is_due():
+            self._write(
+                f"{doing} {what}: {format_percent(done / max(1, total))}, {counted(done, total, unit)}"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if now < self._next:
+            return False
+        self._next = now + INTERVAL
+        return True
+
+    def _write(self, line: str) -> None:
+        # Nothing new is nothing to say: a seeder without peers must not fill a log.
+        if line != self._last_line:
+            self._last_line = line
+            self._output.write(line + "\n")
+            self._output.flush()
+
+
+def transfer_line(status: TorrentStatus) -> str:
+    """A transfer in one line: `downloading: 62.4 %, 3.10 GiB of 5 GiB, 87.3 MB/s, ...`."""
+    state = str(status.state.value)
+    if state == "checking":
+        return (
+            f"checking: {status.checked_pieces:,} of {plural(status.piece_count, 'piece')}, "
+            f"{status.pieces_have:,} good"
+        )
+    peers = f"{plural(status.peers, 'peer')} ({plural(status.seeds, 'seed')})"
+    if state == "seeding":
+        return (
+            f"seeding: {format_rate(status.upload_rate)}, "
+            f"{format_size(status.uploaded)} uploaded, {plural(status.peers, 'peer')}"
+        )
+    eta = "" if status.eta is None else f", ETA {format_eta(status.eta)}"
+    return (
+        f"{state}: {format_percent(status.progress)}, {format_size(status.bytes_done)} of "
+        f"{format_size(status.total_length)}, {format_rate(status.download_rate)}{eta}, {peers}, "
+        f"{status.pieces_have:,}/{plural(status.piece_count, 'piece')}"
+    )

@@ -1,0 +1,24 @@
+"""The engine's settings, from the options of a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from millstream import EngineConfig
+
+
+def engine_config(*, port: int | None, preallocate: bool = False) -> EngineConfig:
+    """Settings for a command that runs an engine.
+
+    Args:
+        port: where to listen; None is any free port.
+        preallocate: take the room of the files at once.
+    """
+    from millstream import Allocation, DiskConfig, EngineConfig, NetworkConfig
+
+    allocation = Allocation.FULL if preallocate else Allocation.SPARSE
+    return EngineConfig(
+        network=NetworkConfig(listen_port=port or 0),
+        disk=DiskConfig(allocation=allocation),
+    )

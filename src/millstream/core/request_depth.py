@@ -1,0 +1,55 @@
+"""How many blocks to keep requested of one peer.
+
+Requests in flight must cover rate x time, or the peer runs dry between our messages. A new peer's
+rate is unknown: its depth starts small and grows by one for each block that comes, which doubles
+it every round trip, until a measured second no longer fills it (libtorrent's slow start).
+"""
+
+from __future__ import annotations
+
+from millstream.core.config import TransferConfig
+from millstream.protocol.messages import BLOCK_LENGTH
+
+INITIAL_DEPTH = 32
+MIN_DEPTH = 4
+_SAMPLE_TIME = 1.0
+
+
+class RequestDepth:
+    """The depth for one peer, in blocks."""
+
+    __slots__ = ("_blocks", "_cap", "_growing", "_queue_time", "_since", "depth")
+
+    def __init__(self, config: TransferConfig, now: float) -> None:
+        self._cap = config.max_request_depth
+        self._queue_time = config.request_queue_time
+        self.depth = min(INITIAL_DEPTH, self._cap)
+        self._growing = True
+        self._blocks = 0
+        self._since = now
+
+    def blocks_received(self, blocks: int, now: float) -> None:
+        """Adapt to the blocks that came since the last call."""
+        self._blocks += blocks
+        if self._growing:
+            self.depth = min(self._cap, self.depth + blocks)
+        elapsed = now - self._since
+        if elapsed >= _SAMPLE_TIME:
+            wanted = int(self._blocks / elapsed * self._queue_time) + 1
+            if self._growing and wanted < self.depth:
+                self._growing = False
+            if not self._growing:
+                # Half-way towards the sample: one slow second must not empty the pipe.
+                self.depth = max(MIN_DEPTH, min(self._cap, (self.depth + wanted + 1) // 2))
+            self._blocks = 0
+            self._since = now
+
+    def timed_out(self) -> None:
+        """A request was not answered: ask for little until the peer proves itself again."""
+        self.depth = MIN_DEPTH
+        self._growing = False
+
+    @property
+    def bytes(self) -> int:
+        """The depth in bytes."""
+        return self.depth * BLOCK_LENGTH

@@ -1,0 +1,263 @@
+"""A torrent among its peers: what messages and disk results mean, and the phases of its tick.
+
+The torrent decides nothing by itself that has a module: `core.download` asks for blocks and takes
+them in, `core.upload` answers requests, `core.torrent_state` says which states follow which. Here
+they are joined, and what happened to one is told to the other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from millstream.core.active_piece import ActivePiece
+from millstream.core.active_pieces import BufferPool
+from millstream.core.config import TransferConfig
+from millstream.core.download import Download
+from millstream.core.geometry import ConnectionId, Geometry
+from millstream.core.peer import Peer
+from millstream.core.torrent_state import TorrentState, check_transition
+from millstream.core.upload import RunServer, Upload
+from millstream.errors import RemoteProtocolError
+from millstream.protocol import messages
+from millstream.protocol.bitfield import encode_bitfield, every_piece, has_piece
+from millstream.protocol.compact import PeerAddress
+
+# How often slots, timeouts, interest and starved peers are looked after, seconds.
+BEAT = 0.5
+
+
+class TorrentPort(RunServer, Protocol):
+    """What a torrent asks of its shell. Calls return at once; results come back as method calls."""
+
+    def write_piece(self, piece: ActivePiece) -> None:
+        """Submit the verified write of a whole piece."""
+
+    def piece_verified(self, index: int) -> None:
+        """A piece is on the disk."""
+
+    def piece_failed(self, index: int) -> None:
+        """A piece did not match its digest."""
+
+    def ban(self, address: PeerAddress, reason: str) -> None:
+        """Never talk to this peer again."""
+
+    def state_changed(self, before: TorrentState, after: TorrentState) -> None:
+        """The state changed."""
+
+
+class TorrentMachine:
+    """One torrent's decisions.
+
+    Attributes:
+        peers: the connected peers by connection.
+        touched: the peers from which something came since the last tick.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        port: TorrentPort,
+        pool: BufferPool,
+        config: TransferConfig,
+        rng: random.Random,
+    ) -> None:
+        self.geometry = geometry
+        self._port = port
+        self.state = TorrentState.STOPPED
+        self.peers: dict[ConnectionId, Peer] = {}
+        self.touched: dict[ConnectionId, Peer] = {}
+        self.download = Download(geometry, self.peers, pool, config, rng)
+        self.upload = Upload(self.peers, port, config)
+        self.block_received: Callable[[Peer, int, int, memoryview], None] = (
+            self.download.receive_block
+        )
+        self._announce: list[int] = []
+        self._slots_stale = False
+        self._room_freed = False
+        self._next_beat = 0.0
+
+    # State.
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is verified."""
+        return not self.download.missing
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may have peers."""
+        return self.state in {TorrentState.DOWNLOADING, TorrentState.SEEDING}
+
+    def set_state(self, after: TorrentState) -> None:
+        """Change state. Raises LocalProtocolError where there is no way."""
+        before = self.state
+        if before == after:
+            return
+        check_transition(before, after)
+        self.state = after
+        if not self.is_active:
+            for peer in list(self.peers.values()):
+                peer.link.close(f"torrent is {after.value}")
+            self.download.active.clear()
+        self._port.state_changed(before, after)
+
+    def checked(self, have: int) -> None:
+        """The files were checked: `have` is the set of the pieces found good."""
+        self.download.have = have
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Download or seed, whichever is due."""
+        self.set_state(TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING)
+
+    # Peers.
+
+    def add_peer(self, peer: Peer) -> None:
+        """A handshake is done: greet the peer with what we have."""
+        self.peers[peer.id] = peer
+        # The new peer's pieces are counted from the empty set on.
+        self.download.availability.add(peer.pieces)
+        count = self.geometry.piece_count
+        have = self.download.have
+        if peer.fast and have == every_piece(count):
+            peer.link.send(messages.HAVE_ALL)
+        elif peer.fast and not have:
+            peer.link.send(messages.HAVE_NONE)
+        elif have:
+            peer.link.send(messages.bitfield(encode_bitfield(have, count)))
+
+    def remove_peer(self, connection: ConnectionId) -> None:
+        """The connection is closed."""
+        peer = self.peers.pop(connection, None)
+        if peer is not None:
+            self.touched.pop(connection, None)
+            self.download.peer_gone(peer)
+            self.upload.peer_gone(peer)
+            self._slots_stale = True
+            # What it owed is free for the others.
+            self._retry_all()
+
+    def _retry_all(self) -> None:
+        """Blocks or room became free: every peer may have something to be asked for."""
+        self.touched.update(self.peers)
+
+    # The PeerEvents of core.peer; `block_received` is set in the constructor.
+
+    def peer_choked(self, peer: Peer) -> None:
+        """Without the Fast extension a choke drops all requests; with it each is rejected."""
+        if not peer.fast:
+            self.download.release(peer)
+            self._retry_all()
+
+    def peer_unchoked(self, peer: Peer) -> None:
+        """The peer is touched already; the tick's REQUEST phase does the rest."""
+
+    def peer_interest_changed(self, peer: Peer) -> None:
+        """Slots are assigned anew in this tick."""
+        self._slots_stale = True
+
+    def pieces_changed(self, peer: Peer, before: int) -> None:
+        """Count the news, and say whether we want something of it."""
+        self.download.availability.change(before, peer.pieces)
+        if not peer.am_interested:
+            peer.set_interested(self.download.is_useful(peer))
+
+    def request_rejected(self, peer: Peer, index: int, begin: int, length: int) -> None:
+        """Ask somebody else."""
+        self.download.rejected(peer, index, begin)
+
+    def request_received(self, peer: Peer, index: int, begin: int, length: int) -> None:
+        """Queue it, if we have the piece."""
+        if not has_piece(self.download.have, index, self.geometry.piece_count):
+            if not peer.fast:
+                raise RemoteProtocolError(f"request for piece {index}, which we do not have")
+            peer.refuse(index, begin, length)
+            return
+        self.upload.request_received(peer, index, begin, length)
+
+    def request_cancelled(self, peer: Peer, index: int, begin: int, length: int) -> None:
+        """Drop it."""
+        self.upload.request_cancelled(peer, index, begin, length)
+
+    # The disk's answers (GATHER).
+
+    def piece_written(self, index: int) -> None:
+        """A verified write succeeded."""
+        guilty = self.download.piece_written(index)
+        self._room_freed = True
+        self._announce.append(index)
+        self._port.piece_verified(index)
+        self._ban(guilty, f"sent corrupt data for piece {index}")
+        if self.state == TorrentState.DOWNLOADING and self.is_complete:
+            self.set_state(TorrentState.SEEDING)
+
+    def piece_mismatched(self, index: int) -> None:
+        """The data did not match the digest; nothing was written."""
+        guilty = self.download.piece_mismatched(index)
+        self._room_freed = True
+        self._port.piece_failed(index)
+        self._ban(guilty, f"sent corrupt data for piece {index}")
+
+    def piece_unwritten(self, index: int) -> None:
+        """The disk failed: the data is lost, the piece is still missing."""
+        self.download.active.finish(index)
+        self._room_freed = True
+
+    def _ban(self, guilty: list[PeerAddress], reason: str) -> None:
+        for address in guilty:
+            self._port.ban(address, reason)
+
+    # The tick's other phases.
+
+    def process(self, now: float) -> None:
+        """PROCESS: what time brings about."""
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT
+            self._slots_stale = True
+            self.download.check_timeouts(now)
+            for peer in list(self.peers.values()):
+                peer.set_interested(self.download.is_useful(peer))
+                if self.is_complete and peer.is_seed:
+                    peer.link.close("both are seeds")
+            self.touched.update(self.peers)
+        if self._slots_stale and self.is_active:
+            self._slots_stale = False
+            self.upload.assign_slots(now)
+
+    def request(self, now: float) -> None:
+        """REQUEST: keep the peers' request queues full."""
+        if self._room_freed:
+            self._room_freed = False
+            self.touched.update(self.download.starved)
+            self.download.starved.clear()
+        if self.state == TorrentState.DOWNLOADING:
+            for peer in self.touched.values():
+                self.download.request(peer, now)
+        self.touched.clear()
+
+    def output(self) -> None:
+        """OUTPUT: whole pieces to the disk, news to the peers, answers to requests."""
+        for piece in self.download.whole:
+            self._port.write_piece(piece)
+        self.download.whole.clear()
+        if self._announce:
+            self._announce_pieces()
+        if self.upload.waiting:
+            self.upload.serve()
+
+    def _announce_pieces(self) -> None:
+        """Tell each peer of the new pieces that it lacks itself."""
+        count = self.geometry.piece_count
+        everyone = messages.haves(self._announce)
+        for peer in self.peers.values():
+            if peer.is_seed:
+                continue
+            if not peer.pieces:
+                peer.link.send(everyone)
+                continue
+            lacking = [i for i in self._announce if not has_piece(peer.pieces, i, count)]
+            if lacking:
+                peer.link.send(messages.haves(lacking))
+        self._announce.clear()

@@ -1,0 +1,93 @@
+"""The rhythm of the engine (seed 000), driven by events.
+
+Whatever happens - bytes came, the disk answered, a beat of the clock - asks for one tick in the
+present iteration of the loop. A tick has five phases, the same for all torrents that have
+something to do, and ends with one hand-over to the disk for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from millstream.interfaces.disk import DiskQueue, DiskResult
+
+
+class Ticking(Protocol):
+    """A torrent as the tick sees it."""
+
+    def gather(self, results: list[DiskResult]) -> None:
+        """Take the disk's results."""
+
+    def process(self, now: float) -> None:
+        """Do what is due by time."""
+
+    def request(self, now: float) -> None:
+        """Ask peers for blocks."""
+
+    def output(self, now: float) -> None:
+        """Give pieces to the disk, and news and data to the peers."""
+
+
+class Tick:
+    """Runs the phases. `pause` is called when the disk took all it can."""
+
+    def __init__(self, disk: DiskQueue) -> None:
+        self._disk = disk
+        self._due: dict[Ticking, None] = {}
+        self._results: dict[Ticking, list[DiskResult]] = {}
+        self._running: list[Ticking] = []
+        self._scheduled: asyncio.Handle | None = None
+
+    def wake(self, torrent: Ticking) -> None:
+        """The torrent has something to do: tick soon."""
+        self._due[torrent] = None
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self.run)
+
+    def deliver(self, torrent: Ticking, result: DiskResult) -> None:
+        """The disk answered: gather it in the next tick."""
+        self._results.setdefault(torrent, []).append(result)
+        self.wake(torrent)
+
+    def stop(self) -> None:
+        """Forget what is scheduled."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+
+    def run(self) -> None:
+        """One tick."""
+        now = asyncio.get_running_loop().time()
+        self._scheduled = None
+        self._running, self._due = list(self._due), {}
+        self.gather()
+        self.process(now)
+        self.request(now)
+        self.output(now)
+        self.write()
+
+    def gather(self) -> None:
+        """Phase 1: the disk's results. Bytes from peers were taken in as they came."""
+        results, self._results = self._results, {}
+        for torrent, batch in results.items():
+            torrent.gather(batch)
+
+    def process(self, now: float) -> None:
+        """Phase 2: timeouts, slots, interest, new connections."""
+        for torrent in self._running:
+            torrent.process(now)
+
+    def request(self, now: float) -> None:
+        """Phase 3: top up the request queues."""
+        for torrent in self._running:
+            torrent.request(now)
+
+    def output(self, now: float) -> None:
+        """Phase 4: whole pieces, haves, answers."""
+        for torrent in self._running:
+            torrent.output(now)
+
+    def write(self) -> None:
+        """Phase 5: everything for the disk, at once."""
+        self._disk.flush()

@@ -1,0 +1,92 @@
+"""Every error Millstream raises, under one root.
+
+```
+MillstreamError
+├── ProtocolError
+│   ├── RemoteProtocolError     the peer sent what the protocol forbids: drop the peer
+│   └── LocalProtocolError      we asked for what the protocol forbids: a bug of ours or the caller's
+├── MalformedDataError          bytes that are not what they claim to be
+│   ├── BencodeError            not bencoded, or not strictly
+│   └── MalformedTorrentError   bencoded, but no usable metainfo
+├── StorageError                a path could not be read or written; names the path and the cause
+├── NetworkError                a connection or a listening port could not be had
+├── ConfigError                 a setting is out of its documented range
+└── EngineError                 the engine cannot do this now
+    ├── DuplicateTorrentError   the torrent is in the engine already
+    ├── EngineClosedError       the engine was closed or not started
+    └── TorrentFailedError      the torrent stopped in its error state
+```
+
+"More bytes are needed" is never an error; a decoder says so by waiting. Any other exception out of
+`millstream.protocol`, on any input, is a bug.
+"""
+
+from __future__ import annotations
+
+
+class MillstreamError(Exception):
+    """The root of every error raised by Millstream on purpose."""
+
+
+class ProtocolError(MillstreamError):
+    """The peer wire protocol was broken by one side or the other."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke the protocol; the message says how and becomes the reason for the drop."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our side asked for something the protocol forbids."""
+
+
+class MalformedDataError(MillstreamError):
+    """Bytes are not what they claim to be."""
+
+
+class BencodeError(MalformedDataError):
+    """The bytes are not strictly bencoded (BEP 3), or exceed a limit."""
+
+
+class MalformedTorrentError(MalformedDataError):
+    """The metainfo lacks something, contradicts itself, or exceeds a limit."""
+
+
+class StorageError(MillstreamError):
+    """A path could not be used.
+
+    Attributes:
+        path: the path concerned, as a user would recognise it.
+        cause: what the system said, in words.
+        errno: the system's number for it, if it gave one.
+    """
+
+    def __init__(self, path: str, cause: str, errno: int | None = None) -> None:
+        super().__init__(f"{path}: {cause}")
+        self.path = path
+        self.cause = cause
+        self.errno = errno
+
+
+class NetworkError(MillstreamError):
+    """A connection or a listening port could not be had."""
+
+
+class ConfigError(MillstreamError):
+    """A setting is out of its documented range."""
+
+
+class EngineError(MillstreamError):
+    """The engine cannot do what was asked in its present state."""
+
+
+class DuplicateTorrentError(EngineError):
+    """The torrent is in the engine already."""
+
+
+class EngineClosedError(EngineError):
+    """The engine is not running."""
+
+
+class TorrentFailedError(EngineError):
+    """The torrent stopped in its error state; the message names the path and the cause."""

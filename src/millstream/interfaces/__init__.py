@@ -1,0 +1,1 @@
+"""What the engine asks of a platform, as Protocols. No code, only contracts."""

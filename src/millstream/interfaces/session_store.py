@@ -1,0 +1,28 @@
+"""Where an engine keeps what it must remember between runs (seeds 002 and 003)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class SessionStore(Protocol):
+    """Bytes under text keys such as `torrent:{infohash}:state`."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+
+    async def set(self, key: str, value: bytes) -> None:
+        """Store a value."""
+
+    async def delete(self, key: str) -> None:
+        """Remove a key; an absent one is fine."""
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """All keys that begin with `prefix`, sorted."""
+
+    async def clear(self) -> None:
+        """Remove everything."""
+
+    async def apply(self, batch: Mapping[str, bytes | None]) -> None:
+        """Store (bytes) and remove (None) many keys: all of them or none."""

@@ -1,0 +1,1 @@
+"""Ready engines: adapters put into an engine, and nothing else."""

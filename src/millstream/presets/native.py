@@ -1,0 +1,28 @@
+"""The engine on this machine's own sockets, files and threads."""
+
+from __future__ import annotations
+
+import os
+
+from millstream.adapters.native import NativeDiskQueue, NativeFileSystem, NativeNetwork
+from millstream.engine.config import EngineConfig
+from millstream.engine.engine import Engine
+
+
+def create_native_engine(
+    config: EngineConfig | None = None, *, save_path: str | os.PathLike[str] = "."
+) -> Engine:
+    """Create an engine for `async with`, inside a running event loop.
+
+    Args:
+        config: the settings; None for the defaults.
+        save_path: where torrents are stored that are added without a path of their own.
+    """
+    config = config or EngineConfig()
+    return Engine(
+        config,
+        NativeNetwork(),
+        NativeDiskQueue(config.disk),
+        NativeFileSystem(),
+        os.path.abspath(save_path),
+    )

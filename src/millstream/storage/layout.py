@@ -1,0 +1,191 @@
+"""Where the bytes of a torrent lie in files: the only maker of paths.
+
+Everything that opens a file gets its path from here. For any torrent, these paths are relative to
+the root the user chose and stay below it, have no part that is empty, `.` or `..`, and differ from
+each other on every file system, those included that ignore case or Unicode composition; and none
+is a directory that another needs.
+
+The first file of a name keeps it; later ones are numbered, `a.1.txt`, as libtorrent does. Where a
+file has the name of a directory, the file is numbered. Pad files (BEP 47) are zeros that are never
+stored, and symlinks are not made: one that points out of the root would undo all of this.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from millstream.interfaces.disk import Extent
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
+from millstream.storage.names import (
+    ON_WINDOWS,
+    collision_key,
+    numbered,
+    safe_component,
+    split_extension,
+)
+
+
+class StoredFile(NamedTuple):
+    """A file of the torrent and its place in it.
+
+    Attributes:
+        path: relative to the root, its parts joined by `/`, the torrent's name included. None for
+            what is not stored: a pad file, or a symlink, which has no length.
+        offset: bytes of the torrent before this file.
+        length: bytes.
+        attributes: what BEP 47 says of it.
+    """
+
+    path: str | None
+    offset: int
+    length: int
+    attributes: FileAttribute
+
+
+class FileLayout:
+    """The map from a torrent's bytes to files.
+
+    Attributes:
+        files: one for each file of the torrent, in its order, also for what is not stored.
+        paths: the paths of all files that are stored, in the same order, empty files included.
+        root_name: the first part of every path: the file itself in a single-file torrent.
+        piece_length: bytes in each piece but the last.
+        total_length: bytes in all files, padding included.
+    """
+
+    __slots__ = (
+        "_filled",
+        "_starts",
+        "files",
+        "paths",
+        "piece_length",
+        "root_name",
+        "total_length",
+    )
+
+    def __init__(
+        self, files: Sequence[StoredFile], piece_length: int, total_length: int, root_name: str
+    ) -> None:
+        self.files = tuple(files)
+        self.paths = tuple([file.path for file in files if file.path is not None])
+        self.root_name = root_name
+        self.piece_length = piece_length
+        self.total_length = total_length
+        # Empty files would share their offset with the next one and confuse the search.
+        self._filled = [file for file in files if file.length]
+        self._starts = [file.offset for file in self._filled]
+
+    @classmethod
+    def from_metainfo(cls, metainfo: Metainfo, *, windows: bool = ON_WINDOWS) -> FileLayout:
+        """Make safe, unique paths for the files of a torrent.
+
+        Args:
+            metainfo: any torrent.
+            windows: whether the files are stored by the rules of Windows (see `storage.names`).
+        """
+        root_name = safe_component(metainfo.name, windows=windows)
+        stored = [entry for entry in metainfo.files if _is_stored(entry)]
+        if metainfo.is_multi_file:
+            paths = iter(_unique_paths(root_name, stored, windows=windows))
+        else:
+            paths = iter([root_name])
+        files = []
+        offset = 0
+        for entry in metainfo.files:
+            path = next(paths) if _is_stored(entry) else None
+            files.append(StoredFile(path, offset, entry.length, entry.attributes))
+            offset += entry.length
+        return cls(files, metainfo.piece_length, offset, root_name)
+
+    def piece_extents(self, piece: int) -> tuple[Extent, ...]:
+        """Say where a piece lies.
+
+        Raises:
+            IndexError: there is no such piece.
+        """
+        offset = piece * self.piece_length
+        if not 0 <= offset < self.total_length:
+            raise IndexError(f"there is no piece {piece}")
+        return self.extents(offset, min(self.piece_length, self.total_length - offset))
+
+    def extents(self, offset: int, length: int) -> tuple[Extent, ...]:
+        """Say where a run of the torrent's bytes lies: one extent per file that it touches.
+
+        Args:
+            offset: bytes from the torrent's start.
+            length: bytes.
+
+        Raises:
+            IndexError: the run is not within the torrent.
+        """
+        if offset < 0 or length < 0 or offset + length > self.total_length:
+            raise IndexError(f"{length} bytes at {offset} are not within {self.total_length}")
+        extents = []
+        index = bisect_right(self._starts, offset) - 1
+        while length:
+            file = self._filled[index]
+            skipped = offset - file.offset
+            taken = min(length, file.length - skipped)
+            extents.append(Extent(file.path, 0 if file.path is None else skipped, taken))
+            offset += taken
+            length -= taken
+            index += 1
+        return tuple(extents)
+
+
+def _is_stored(entry: FileEntry) -> bool:
+    # Most files have no attributes, and asking an enum.Flag is slow for 100,000 of them.
+    return not entry.attributes or not entry.attributes & (
+        FileAttribute.PAD | FileAttribute.SYMLINK
+    )
+
+
+def _unique_paths(root_name: str, entries: Iterable[FileEntry], *, windows: bool) -> list[str]:
+    """Make the paths of a multi-file torrent.
+
+    Names meet only within a directory, and directories that some file system takes for the same
+    have the same number here. All directories come first: no file may take the place of one.
+    """
+    directories: dict[tuple[int, str], int] = {}
+    known: dict[tuple[str, ...], tuple[str, int]] = {(): (root_name, 0)}
+    wanted: list[tuple[str, int, str]] = []
+    for entry in entries:
+        parents = entry.path[:-1]
+        if parents not in known:
+            path, directory = root_name, 0
+            for part in parents:
+                name = safe_component(part, windows=windows)
+                path = f"{path}/{name}"
+                key = directory, collision_key(name)
+                directory = directories.setdefault(key, len(directories) + 1)
+            known[parents] = path, directory
+        path, directory = known[parents]
+        wanted.append((path, directory, safe_component(entry.path[-1], windows=windows)))
+
+    taken: set[tuple[int, str]] = set(directories)
+    paths: list[str | None] = []
+    for path, directory, name in wanted:
+        key = directory, collision_key(name)
+        paths.append(None if key in taken else f"{path}/{name}")
+        taken.add(key)
+
+    # Only now are the others numbered: a number must not take the name that a file has by right.
+    # Each stem goes on counting where it stopped, or 100,000 equal names would take forever.
+    counters: dict[tuple[int, str], count[int]] = {}
+    unique: list[str] = []
+    for found, (path, directory, name) in zip(paths, wanted, strict=True):
+        if found is None:
+            stem, extension = split_extension(name)
+            counter = counters.setdefault((directory, collision_key(stem + extension)), count(1))
+            while True:
+                candidate = safe_component(numbered(name, next(counter)), windows=windows)
+                key = directory, collision_key(candidate)
+                if key not in taken:
+                    break
+            taken.add(key)
+            found = f"{path}/{candidate}"
+        unique.append(found)
+    return unique

@@ -1,0 +1,71 @@
+"""The native adapter against the conformance suites: real sockets, files and threads."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+
+from millstream.adapters.native import NativeDiskQueue, NativeFileSystem, NativeNetwork
+from millstream.interfaces.disk import DiskConfig
+from millstream.testing import (
+    DiskQueueConformance,
+    DiskUnderTest,
+    FileSystemConformance,
+    FileSystemUnderTest,
+    NetworkConformance,
+    NetworkUnderTest,
+)
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+class TestNativeNetwork(NetworkConformance):
+    @asynccontextmanager
+    async def open_network(self, *, ipv6: bool = False) -> AsyncIterator[NetworkUnderTest]:
+        if ipv6 and not has_ipv6_loopback():
+            raise SkipTest("this machine has no IPv6 loopback")
+        network = NativeNetwork()
+        yield NetworkUnderTest(network, network, "::1" if ipv6 else "127.0.0.1")
+
+
+class InDirectory:
+    """Files under pytest's temporary directory."""
+
+    @pytest.fixture(autouse=True)
+    def _make_root(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "root"
+        self.path.mkdir()
+
+    def put(self, path: str, data: bytes) -> None:
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_bytes(data)
+
+    def get(self, path: str) -> bytes | None:
+        file = self.path / path
+        return file.read_bytes() if file.is_file() else None
+
+
+class TestNativeFileSystem(InDirectory, FileSystemConformance):
+    @asynccontextmanager
+    async def open_filesystem(self) -> AsyncIterator[FileSystemUnderTest]:
+        yield FileSystemUnderTest(NativeFileSystem(), str(self.path), self.put, self.get)
+
+
+class TestNativeDiskQueue(InDirectory, DiskQueueConformance):
+    @asynccontextmanager
+    async def open_disk(self, config: DiskConfig) -> AsyncIterator[DiskUnderTest]:
+        yield DiskUnderTest(NativeDiskQueue(config), str(self.path), self.put, self.get)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from millstream.cli import main
+from millstream.cli.exit_codes import MEANINGS
+
+COMMANDS = ["download", "seed", "create", "info", "verify", "demo"]
+
+
+def run(capsys, *arguments):
+    """The exit code, stdout and stderr of a command."""
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture(autouse=True)
+def _narrow_and_plain(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    for variable in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS", "MILLSTREAM_DEBUG"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_help_explains_every_exit_code(capsys):
+    code, out, err = run(capsys, "--help")
+    assert (code, err) == (0, "")
+    for number, meaning in MEANINGS.items():
+        assert f"{number.value:>3}  {meaning}" in out
+    for command in COMMANDS:
+        assert f" {command} " in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(capsys, command):
+    code, out, _ = run(capsys, command, "-h")
+    assert code == 0
+    assert "Example" in out
+    assert f"millstream {command}" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["download"],
+        ["download", "x.torrent", "--peer", "nowhere"],
+        ["download", "x.torrent", "--port", "70000"],
+        ["create", "x", "--piece-length", "big"],
+        ["create", "x", "--tracker", "tracker.example"],
+        ["demo", "--size", "0"],
+    ],
+)
+def test_wrong_usage_is_2(capsys, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["download", "seed", "info", "verify"])
+@pytest.mark.parametrize("data", [b"", b"hello", b"de", b"d4:infodee", b"\x1b[2J"])
+def test_a_malformed_torrent_is_2_and_one_sentence(capsys, tmp_path, monkeypatch, command, data):
+    torrent = tmp_path / "x.torrent"
+    torrent.write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, command, "x.torrent")
+    assert (code, out) == (2, "")
+    assert err.startswith("millstream: x.torrent")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [torrent]
+
+
+def test_version_needs_neither_typer_nor_rich_nor_asyncio():
+    program = (
+        "import sys; from millstream.cli import main; code = main(['--version']);"
+        "assert not {'typer', 'rich', 'asyncio', 'hashlib'} & set(sys.modules); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("millstream ")
+
+
+def test_version_also_among_other_options(capsys):
+    code, out, _ = run(capsys, "--debug", "--version")
+    assert code == 0
+    assert out.startswith("millstream ")

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from millstream.cli.exit_codes import CommandError, ExitCode
+from millstream.cli.torrent_file import MAX_TORRENT_FILE_LENGTH, read_torrent_bytes
+
+
+def refusal(path) -> str:
+    with pytest.raises(CommandError) as caught:
+        read_torrent_bytes(path)
+    assert caught.value.code == ExitCode.USAGE
+    return str(caught.value)
+
+
+def test_reads_the_file(tmp_path):
+    (tmp_path / "x.torrent").write_bytes(b"de")
+    assert read_torrent_bytes(tmp_path / "x.torrent") == b"de"
+
+
+def test_missing(tmp_path):
+    path = tmp_path / "x.torrent"
+    assert refusal(path) == f"{path} cannot be read: No such file or directory"
+
+
+def test_directory(tmp_path):
+    assert refusal(tmp_path) == f"{tmp_path} cannot be read: Is a directory"
+
+
+def test_the_data_instead_of_the_torrent(tmp_path):
+    path = tmp_path / "big.iso"
+    with path.open("wb") as file:
+        file.truncate(MAX_TORRENT_FILE_LENGTH + 1)
+    assert refusal(path) == f"{path} is larger than 100 MiB: no torrent file is"
+
+
+def test_magnet_links_are_refused_by_name(tmp_path):
+    from pathlib import Path
+
+    assert "magnet links are not supported yet" in refusal(Path("magnet:?xt=urn:btih:00"))
