@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated
 
 import typer
@@ -21,9 +21,15 @@ from millstream.cli.formatting import (
 )
 from millstream.cli.options import JsonOption, QuietOption, check_urls, parse_size_option
 from millstream.cli.running import run
+from millstream.errors import EngineError, StorageError
 
 TRACKER_SCHEMES = ("http", "https", "udp", "ws", "wss")
 WEB_SEED_SCHEMES = ("http", "https", "ftp")
+
+# BEP 3 asks for a power of two, and BEP 52 for at least one block. The largest one that libtorrent
+# reads, which counts the blocks of a piece in 15 bits.
+MIN_PIECE_LENGTH = 16 << 10
+MAX_PIECE_LENGTH = 256 << 20
 
 EPILOG = "[bold]Example[/bold]\n  millstream create ~/Pictures --tracker udp://tracker.example:6969"
 
@@ -54,7 +60,11 @@ def create(
     ] = None,
     tracker: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="A tracker; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="URL",
+            help="A tracker; may be repeated, and the first that answers is used (BEP 12).",
+            show_default=False,
+        ),
     ] = None,
     web_seed: Annotated[
         list[str] | None,
@@ -70,6 +80,9 @@ def create(
     comment: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A comment for people.", show_default=False)
     ] = None,
+    date: Annotated[
+        bool, typer.Option("--date/--no-date", help="Write when the torrent was made.")
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing torrent.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -78,12 +91,12 @@ def create(
 
     The files are hashed on all cores. The torrent file is written at the end and whole.
     """
-    length = parse_size_option(piece_length, "--piece-length")
+    length = _piece_length(piece_length)
     trackers = check_urls(tracker, "--tracker", TRACKER_SCHEMES)
     web_seeds = check_urls(web_seed, "--web-seed", WEB_SEED_SCHEMES)
     with open_display(json=json, quiet=quiet) as display:
         target = output or Path(f"{_name_of(path)}.torrent")
-        _check_target(target, force=force)
+        _check_paths(path, target, force=force)
         begun = monotonic()
         data = run(
             lambda: make_torrent(
@@ -94,6 +107,7 @@ def create(
                 web_seeds=web_seeds,
                 private=private,
                 comment=comment,
+                creation_date=int(time()) if date else None,
             )
         )
         write_whole(target, data)
@@ -109,28 +123,47 @@ async def make_torrent(
     web_seeds: tuple[str, ...] = (),
     private: bool = False,
     comment: str | None = None,
+    creation_date: int | None = None,
 ) -> bytes:
-    """Hash the files with progress on the display; the bytes of the torrent file."""
+    """Hash the files with progress on the display; the bytes of the torrent file.
+
+    Raises:
+        StorageError: a file cannot be read.
+        CommandError: there is nothing to share.
+    """
     from millstream import create_torrent
 
     name = safe_text(_name_of(path))
-    return await create_torrent(
-        path,
-        piece_length=piece_length,
-        trackers=trackers,
-        web_seeds=web_seeds,
-        private=private,
-        comment=comment,
-        progress=lambda done, total: display.count("Hashing", name, done, total),
-    )
+    try:
+        return await create_torrent(
+            path,
+            piece_length=piece_length,
+            # A tier each: they are tried in the order given.
+            trackers=[(url,) for url in trackers],
+            web_seeds=web_seeds,
+            private=private,
+            comment=comment,
+            creation_date=creation_date,
+            progress=lambda done, total: display.count("Hashing", name, done, total),
+        )
+    except EngineError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
 
 
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file so that it is either as before or complete, whatever happens.
 
     Raises:
-        OSError: it cannot be written.
+        StorageError: it cannot be written.
     """
+    try:
+        _replace(target, data)
+    except OSError as error:
+        # The system names the temporary file, which tells the user nothing.
+        raise StorageError(str(target), error.strerror or str(error), error.errno) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
     # In the same directory, because only there a rename replaces in one step.
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
@@ -142,6 +175,19 @@ def write_whole(target: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _piece_length(text: str | None) -> int | None:
+    length = parse_size_option(text, "--piece-length")
+    if length is not None and (
+        length.bit_count() != 1 or not MIN_PIECE_LENGTH <= length <= MAX_PIECE_LENGTH
+    ):
+        raise typer.BadParameter(
+            f"{text} is not a power of two from {format_size(MIN_PIECE_LENGTH)} "
+            f"to {format_size(MAX_PIECE_LENGTH)}.",
+            param_hint="'--piece-length'",
+        )
+    return length
 
 
 def _umask() -> int:
@@ -156,7 +202,13 @@ def _name_of(path: Path) -> str:
     return path.resolve().name
 
 
-def _check_target(target: Path, *, force: bool) -> None:
+def _check_paths(path: Path, target: Path, *, force: bool) -> None:
+    if not path.exists():
+        raise CommandError(f"{path}: no such file or directory", ExitCode.USAGE)
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        # Now rather than after an hour of hashing.
+        reason = "Permission denied" if target.parent.is_dir() else "No such directory"
+        raise StorageError(str(target.parent), reason)
     if target.is_dir():
         raise CommandError(f"{target} is a directory; -o names a file", ExitCode.USAGE)
     if target.exists() and not force:

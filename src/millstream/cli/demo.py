@@ -39,7 +39,7 @@ from millstream.cli.settings import engine_config
 EPILOG = "[bold]Example[/bold]\n  millstream demo --size 1GiB"
 
 FILE_NAME = "demo.bin"
-CHUNK_LENGTH = 1 << 20
+CHUNK_LENGTH = 4 << 20
 # A download of half a second is over between two frames of the usual pace.
 FRAME_INTERVAL = 0.1
 SEEDER_PATIENCE = 60.0

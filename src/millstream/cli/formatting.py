@@ -46,6 +46,8 @@ def format_duration(seconds: float | None) -> str:
     if seconds is None:
         return "unknown"
     if seconds < 9.95:
+        if seconds < 0.0995:
+            return f"{seconds * 1000:.0f} ms"
         return f"{seconds:.1f} s" if seconds >= 0.995 else f"{seconds:.2f} s"
     whole = round(seconds)
     if whole < 60:

@@ -7,7 +7,9 @@ to, never renamed.
 - `progress`, about once a second: either a transfer with the keys of TRANSFER_KEYS, or a count
   with `doing`, `done`, `total`, `unit`
 - `seeding`: `name`, `infohash`, `port`
+- `file_made`, `torrent_made`, `seeder_ready`, `downloaded`, `compared`: the steps of `demo`
 - `complete`, once, when the work is done; its keys are those of the command
+- `info`, alone: the answer of `millstream info`
 - `stopped`: `progress`, `exit_code`
 - `error`, last: `message`, `exit_code`
 

@@ -12,6 +12,8 @@ The third line is the piece map: green is there, cyan is there in part, yellow i
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
@@ -35,6 +37,9 @@ from millstream.cli.piece_map import cell_character, piece_cells
 if TYPE_CHECKING:
     from millstream import TorrentStatus
 
+# A work of thousands of steps a second is not drawn thousands of times.
+FRAME_INTERVAL = 1 / 15
+
 HAVE_STYLE = "green"
 PART_STYLE = "cyan"
 ACTIVE_STYLE = "yellow"
@@ -43,17 +48,20 @@ ACTIVE_STYLE = "yellow"
 class LiveView:
     """Draws progress in place and prints events above it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._ascii = console.options.ascii_only
         # Drawn when there is news, by the caller's thread: no refresh thread beside the engine.
         self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._clock = clock
+        self._next = 0.0
 
     def event(
         self, name: str, sentence: str = "", /, *, good: bool | None = None, **facts: JsonValue
     ) -> None:
         """Print the sentence, with a tick or a cross, in the place of what was drawn so far."""
         self._live.update("", refresh=True)
+        self._next = 0.0
         if sentence:
             self._console.print(_sentence(sentence, good, ascii_only=self._ascii))
 
@@ -63,11 +71,15 @@ class LiveView:
 
     def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
         """Draw how the transfer stands."""
+        if not self._is_due():
+            return
         view = transfer_view(name, status, pieces, self._console.width, ascii_only=self._ascii)
         self._live.update(view, refresh=True)
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
         """Draw how far the count is."""
+        if not self._is_due():
+            return
         fraction = done / total if total else 1.0
         head = _sides(Text(f"{doing} {what}", "bold"), Text(counted(done, total, unit), "dim"))
         self._live.update(Group(head, _bar(fraction)), refresh=True)
@@ -78,6 +90,13 @@ class LiveView:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if now < self._next:
+            return False
+        self._next = now + FRAME_INTERVAL
+        return True
 
 
 def transfer_view(
@@ -119,7 +138,7 @@ def transfer_facts(status: TorrentStatus, *, ascii_only: bool = False) -> list[T
     if status.peers:
         facts.append(peers + Text(f" ({plural(status.seeds, 'seed')})"))
     else:
-        facts.append(Text("waiting for peers", ACTIVE_STYLE))
+        facts.append(Text("waiting for peers (--peer names one)", ACTIVE_STYLE))
     return facts
 
 

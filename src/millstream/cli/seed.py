@@ -58,12 +58,12 @@ def seed(
     with open_display(json=json, quiet=quiet) as display:
         metainfo = read_torrent(torrent)
         try:
-            run(lambda: _seed(display, metainfo, output, peers, engine_config(port=port)))
+            run(lambda: serve(display, metainfo, output, peers, engine_config(port=port)))
         except Interrupted:
             display.event("stopped", "Stopped seeding.", progress=1.0, exit_code=0)
 
 
-async def _seed(
+async def serve(
     display: Display,
     metainfo: Metainfo,
     save_path: Path,

@@ -68,13 +68,17 @@ async def _verify(display: Display, metainfo: Metainfo, directory: Path) -> bool
     reports = bad_files(content_files(metainfo), metainfo.piece_length, bad, directory)
     is_complete = not bad and not reports
     rate = metainfo.total_length / seconds if seconds else 0.0
-    sentence = (
-        f"{name} is complete: all {plural(report.piece_count, 'piece')} match "
-        f"({format_size(metainfo.total_length)} in {format_duration(seconds)}, {format_rate(rate)})"
-        if is_complete
-        else f"{name} is not complete in {safe_text(str(directory))}: "
-        f"{len(bad):,} of {plural(report.piece_count, 'piece')} missing or bad"
-    )
+    pieces = plural(report.piece_count, "piece")
+    if is_complete:
+        sentence = (
+            f"{name} is complete: all {pieces} match "
+            f"({format_size(metainfo.total_length)} in {format_duration(seconds)}, "
+            f"{format_rate(rate)})"
+        )
+    else:
+        # Empty files are in no piece; they alone can be missing.
+        found = f"{len(bad):,} of {pieces} missing or bad" if bad else "files are missing"
+        sentence = f"{name} is not complete in {safe_text(str(directory))}: {found}"
     display.event(
         "complete",
         sentence,

@@ -1,0 +1,1 @@
+"""Decisions: pure, synchronous, told the time. No I/O, no clock, no chance but a given one."""

@@ -182,12 +182,12 @@ class ActivePiece:
     def check_invariant(self) -> None:
         """Raise AssertionError if the books do not agree; called by tests after each step."""
         blocks = range(self.block_count)
-        assert self.missing == self.received.count(0)  # noqa: S101
-        assert self.unrequested == self.asked.count(0)  # noqa: S101
+        assert self.missing == self.received.count(0)
+        assert self.unrequested == self.asked.count(0)
         for block in blocks:
-            assert self.asked[block] or not self.received[block]  # noqa: S101
-            assert bool(self.asked[block]) == (self.owner[block] != NOBODY)  # noqa: S101
+            assert self.asked[block] or not self.received[block]
+            assert bool(self.asked[block]) == (self.owner[block] != NOBODY)
             others = self.also_asked.get(block, [])
-            assert len(set(others)) == len(others)  # noqa: S101
-            assert not others or (not self.received[block] and self.asked[block])  # noqa: S101
-            assert self.owner[block] not in others  # noqa: S101
+            assert len(set(others)) == len(others)
+            assert not others or (not self.received[block] and self.asked[block])
+            assert self.owner[block] not in others

@@ -112,8 +112,9 @@ class ActivePieces:
         self, connection: ConnectionId, *, asked_before: float | None = None
     ) -> list[tuple[ActivePiece, int]]:
         """Forget what is awaited from a connection, as `ActivePiece.release`, and drop pieces of
-        which then nothing is left. Returns the (piece, block) pairs."""
-        released = []
+        which then nothing is left. Returns the (piece, block) pairs.
+        """
+        released: list[tuple[ActivePiece, int]] = []
         for piece in list(self._pieces.values()):
             blocks = piece.release(connection, asked_before=asked_before)
             if blocks:
@@ -147,7 +148,7 @@ class ActivePieces:
         taken = 0
         for index, piece in (*self._pieces.items(), *self._at_disk.items()):
             piece.check_invariant()
-            assert piece.index == index  # noqa: S101
+            assert piece.index == index
             taken |= piece_bit(index, self._geometry.piece_count)
-        assert taken == self.taken  # noqa: S101
-        assert set(self.unclaimed) == {p.index for p in self if p.unrequested}  # noqa: S101
+        assert taken == self.taken
+        assert set(self.unclaimed) == {p.index for p in self if p.unrequested}

@@ -175,7 +175,8 @@ class Download:
 
     def _is_welcome(self, peer: Peer, piece: ActivePiece, block: int) -> bool:
         """Whether to take a block whose owner is another: it is a duplicate that was asked for, or
-        a request that was given up is answered after all, and then is taken up again."""
+        a request that was given up is answered after all, and then is taken up again.
+        """
         if piece.is_awaited_from(peer.id, block):
             return True
         late = (piece.index, block << BLOCK_SHIFT)

@@ -48,7 +48,7 @@ class Swarm:
 
     def due(self, now: float, most: int) -> list[PeerAddress]:
         """Peers to connect to now, at most so many; they count as tried until `lost`."""
-        found = []
+        found: list[PeerAddress] = []
         for address, peer in self._peers.items():
             if len(found) >= most:
                 break

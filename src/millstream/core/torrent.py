@@ -211,10 +211,12 @@ class TorrentMachine:
 
     # The tick's other phases.
 
-    def process(self, now: float) -> None:
-        """PROCESS: what time brings about."""
-        if now >= self._next_beat:
-            self._next_beat = now + BEAT
+    def process(self, now: float) -> bool:
+        """PROCESS: what time brings about. Returns whether this was a beat."""
+        beat = now >= self._next_beat
+        if beat:
+            # A little less than a beat: the shell's beats are not to the microsecond.
+            self._next_beat = now + 0.9 * BEAT
             self._slots_stale = True
             self.download.check_timeouts(now)
             for peer in list(self.peers.values()):
@@ -225,6 +227,7 @@ class TorrentMachine:
         if self._slots_stale and self.is_active:
             self._slots_stale = False
             self.upload.assign_slots(now)
+        return beat
 
     def request(self, now: float) -> None:
         """REQUEST: keep the peers' request queues full."""

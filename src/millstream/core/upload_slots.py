@@ -15,7 +15,8 @@ TURN = 30.0
 
 class Candidate(Protocol):
     """What the decision needs to know of a peer. `choke_changed_at` is when it was last unchoked
-    or choked, or when it came."""
+    or choked, or when it came.
+    """
 
     am_choking: bool
     peer_interested: bool
@@ -31,7 +32,9 @@ def choose_slots(peers: Iterable[C], slots: int, now: float) -> tuple[list[C], l
     Returns:
         (peers to unchoke, peers to choke).
     """
-    served, waiting, choke = [], [], []
+    served: list[C] = []
+    waiting: list[C] = []
+    choke: list[C] = []
     for peer in peers:
         if peer.peer_interested:
             (waiting if peer.am_choking else served).append(peer)

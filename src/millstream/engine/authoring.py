@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from millstream.core.geometry import Geometry, choose_piece_length
+from millstream.engine.piece_hasher import PieceHasher
 from millstream.errors import EngineError, StorageError
-from millstream.interfaces.disk import DiskQueue, DiskResult, Hash
+from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.metainfo import FileAttribute, FileEntry, build
@@ -16,70 +16,48 @@ from millstream.storage.layout import FileLayout, StoredFile
 # Nothing is known of the torrent while its pieces are hashed.
 _NAMELESS = InfoHash(bytes(20))
 
-WINDOW_BYTES = 32 << 20
-WINDOW_PIECES = 256
-
 CREATED_BY = "Millstream"
 
 
-class PieceHasher:
-    """Hashes every piece of a layout, several at a time.
+async def _hash_pieces(
+    disk: DiskQueue,
+    root: str,
+    layout: FileLayout,
+    piece_count: int,
+    progress: Callable[[int, int], None] | None,
+) -> bytes:
+    """The digests of all pieces, 20 bytes each. Raises StorageError."""
+    digests: list[bytes] = [b""] * piece_count
+    failures: list[StorageError] = []
+    hashed = 0
 
-    Args:
-        disk: reads and hashes; not shared with anyone while this runs.
-        root: under which directory the layout's paths are.
-        layout: where the pieces lie.
-        geometry: how many there are.
-        progress: called with (pieces hashed, all pieces).
-    """
+    def keep(piece: int, digest: bytes | StorageError) -> None:
+        nonlocal hashed
+        hashed += 1
+        if isinstance(digest, StorageError):
+            failures.append(digest)
+        else:
+            digests[piece] = digest
+        if progress is not None:
+            progress(hashed, piece_count)
 
-    def __init__(
-        self,
-        disk: DiskQueue,
-        root: str,
-        layout: FileLayout,
-        geometry: Geometry,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        self._disk = disk
-        self._root = root
-        self._layout = layout
-        self._count = geometry.piece_count
-        self._progress = progress
-        self._window = max(2, min(WINDOW_PIECES, WINDOW_BYTES // geometry.piece_length))
-        self._digests: list[bytes] = [b""] * self._count
-        self._next = self._hashed = 0
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def unfailed() -> Iterator[int]:
+        for piece in range(piece_count):
+            if failures:
+                return
+            yield piece
 
-    async def run(self) -> bytes:
-        """The digests of all pieces, 20 bytes each. Raises StorageError."""
-        self._disk.start(self._take, lambda: None)
-        self._submit()
-        await self._done
-        return b"".join(self._digests)
+    hasher = PieceHasher(disk, _NAMELESS, root, layout, unfailed(), keep)
 
-    def _take(self, results: list[DiskResult]) -> None:
+    def take(results: list[DiskResult]) -> None:
         for result in results:
-            if self._done.done() or not isinstance(result.job, Hash):
-                continue
-            if result.error is not None:
-                self._done.set_exception(result.error)
-            else:
-                self._digests[result.job.piece] = result.digest or b""
-                self._hashed += 1
-        if not self._done.done():
-            self._submit()
+            hasher.take(result)
 
-    def _submit(self) -> None:
-        while self._next < self._count and self._next - self._hashed < self._window:
-            extents = self._layout.piece_extents(self._next)
-            self._disk.submit_hash(Hash(_NAMELESS, self._next, self._root, extents))
-            self._next += 1
-        self._disk.flush()
-        if self._progress is not None:
-            self._progress(self._hashed, self._count)
-        if self._hashed == self._count:
-            self._done.set_result(None)
+    disk.start(take, lambda: None)
+    await hasher.run()
+    if failures:
+        raise failures[0]
+    return b"".join(digests)
 
 
 async def author_torrent(
@@ -125,8 +103,8 @@ async def author_torrent(
         stored.append(StoredFile(path, offset, size, FileAttribute(0)))
         offset += size
     layout = FileLayout(stored, piece_length, total, name)
-    hasher = PieceHasher(disk, root, layout, Geometry(total, piece_length), progress)
-    digests = await hasher.run()
+    piece_count = Geometry(total, piece_length).piece_count
+    digests = await _hash_pieces(disk, root, layout, piece_count, progress)
     return build(
         name,
         entries,

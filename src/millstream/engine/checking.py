@@ -1,30 +1,26 @@
-"""Which pieces are on the disk already: reading and hashing all of them, in parallel."""
+"""Which pieces are on the disk already."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from millstream.interfaces.disk import DiskQueue, DiskResult, Extent, Hash, Outcome
+from millstream.engine.piece_hasher import PieceHasher
+from millstream.errors import StorageError
+from millstream.interfaces.disk import DiskQueue, DiskResult, Extent
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.bitfield import piece_set
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 
-# Work handed to the disk ahead of its results: enough to keep every worker busy, and no memory,
-# since a hash job reads in steps.
-WINDOW_BYTES = 32 << 20
-WINDOW_PIECES = 256
-
 
 class Checker:
-    """One check of one torrent.
+    """One check of one torrent. It only reads.
 
     Args:
         metainfo: the torrent.
         layout: where its pieces lie.
         root: under which directory.
-        disk: reads and hashes. Its results come back through `take`.
+        disk: reads and hashes; whoever receives its results passes them to `take`.
         progress: called with the number of pieces looked at so far.
     """
 
@@ -39,61 +35,43 @@ class Checker:
         self._metainfo = metainfo
         self._layout = layout
         self._root = root
-        self._disk = disk
         self._progress = progress
-        self._checked = 0
-        self._in_flight = 0
-        self._good: list[int] = []
-        self._next = 0
         self._sizes: dict[str | None, int] = {}
-        self._window = max(2, min(WINDOW_PIECES, WINDOW_BYTES // metainfo.piece_length))
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._good: list[int] = []
+        self._checked = 0
+        self._hasher = PieceHasher(
+            disk, metainfo.info_hash, root, layout, self._present(), self._hashed
+        )
 
     async def run(self, files: FileSystem) -> int:
         """Check everything; returns the set (an int) of good pieces. Cancelling stops it."""
-        count = self._metainfo.piece_count
         for path in self._layout.paths:
             found = await files.stat(self._root, path)
             if found is not None and not found.is_directory:
                 self._sizes[path] = found.size
-        if not self._sizes:
-            self._progress(count)
-            return 0
-        self._submit()
-        try:
-            await self._done
-        finally:
-            self._next = count
-        return piece_set(self._good, count)
+        if self._sizes:
+            await self._hasher.run()
+        self._progress(self._metainfo.piece_count)
+        return piece_set(self._good, self._metainfo.piece_count)
 
     def take(self, result: DiskResult) -> None:
-        """A hash job ended. A piece that cannot be read is simply not there."""
-        job = result.job
-        if not isinstance(job, Hash):
-            return
-        self._in_flight -= 1
-        self._checked += 1
-        if result.outcome is Outcome.SUCCESS and result.digest == self._metainfo.digest(job.piece):
-            self._good.append(job.piece)
-        if self._in_flight * 2 <= self._window:
-            self._submit()
+        """The disk answered."""
+        self._hasher.take(result)
 
-    def _submit(self) -> None:
-        count = self._metainfo.piece_count
-        while self._in_flight < self._window and self._next < count:
-            piece = self._next
-            self._next += 1
-            extents = self._layout.piece_extents(piece)
-            if all(self._exists(extent) for extent in extents):
-                job = Hash(self._metainfo.info_hash, piece, self._root, extents)
-                self._disk.submit_hash(job)
-                self._in_flight += 1
+    def _hashed(self, piece: int, digest: bytes | StorageError) -> None:
+        """A piece that cannot be read is simply not there."""
+        if digest == self._metainfo.digest(piece):
+            self._good.append(piece)
+        self._checked += 1
+        self._progress(self._checked)
+
+    def _present(self) -> Iterator[int]:
+        """The pieces that can be there, by the sizes of their files."""
+        for piece in range(self._metainfo.piece_count):
+            if all(self._exists(extent) for extent in self._layout.piece_extents(piece)):
+                yield piece
             else:
                 self._checked += 1
-        self._disk.flush()
-        self._progress(self._checked)
-        if not self._in_flight and self._next >= count and not self._done.done():
-            self._done.set_result(None)
 
     def _exists(self, extent: Extent) -> bool:
         return extent.path is None or (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Iterable
-from pathlib import Path
+from os import PathLike, fspath
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +22,6 @@ from millstream.errors import (
     DuplicateTorrentError,
     EngineClosedError,
     RemoteProtocolError,
-    StorageError,
 )
 from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
@@ -102,9 +100,7 @@ class Engine:
         """Begin to listen. Raises NetworkError if there is no port to be had."""
         if self._running:
             return
-        self._listeners = await listen_everywhere(
-            self._network, self.config.network, self._accept
-        )
+        self._listeners = await listen_everywhere(self._network, self.config.network, self._accept)
         self._disk.start(self._deliver, self._resume)
         self._running = True
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
@@ -138,9 +134,9 @@ class Engine:
 
     async def add(
         self,
-        torrent: Metainfo | bytes | str | os.PathLike[str],
+        torrent: Metainfo | bytes | str | PathLike[str],
         *,
-        save_path: str | os.PathLike[str] | None = None,
+        save_path: str | PathLike[str] | None = None,
         peers: Iterable[PeerAddress | str] = (),
         sequential: bool = False,
         seed_mode: bool = False,
@@ -165,10 +161,10 @@ class Engine:
         if not self._running:
             raise EngineClosedError("the engine is not running")
         addresses = [PeerAddress.parse(peer) if isinstance(peer, str) else peer for peer in peers]
-        metainfo = await _load(torrent)
+        metainfo = await load_metainfo(torrent, self._shared.files)
         if metainfo.info_hash in self._sessions:
             raise DuplicateTorrentError(f"{metainfo.name!r} is in the engine already")
-        root = os.path.abspath(save_path) if save_path is not None else self._save_path
+        root = self._shared.files.root(fspath(save_path or self._save_path))
         session = TorrentSession(metainfo, root, self._shared, self._connector.connect_due)
         session.machine.download.picker.sequential = sequential
         session.add_peers(addresses)
@@ -242,17 +238,12 @@ class Engine:
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
 
 
-async def _load(torrent: Metainfo | bytes | str | os.PathLike[str]) -> Metainfo:
+async def load_metainfo(
+    torrent: Metainfo | bytes | str | PathLike[str], files: FileSystem
+) -> Metainfo:
+    """Read a torrent from wherever it is. Raises MalformedTorrentError and StorageError."""
     if isinstance(torrent, Metainfo):
         return torrent
-    if isinstance(torrent, bytes | bytearray | memoryview):
-        return Metainfo.parse(bytes(torrent))
-    return Metainfo.parse(await asyncio.to_thread(_read, Path(torrent)))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_TORRENT_LENGTH + 1)
-    except OSError as error:
-        raise StorageError(str(path), error.strerror or str(error), error.errno) from error
+    if not isinstance(torrent, bytes | bytearray | memoryview):
+        torrent = await files.load(fspath(torrent), MAX_TORRENT_LENGTH + 1)
+    return Metainfo.parse(bytes(torrent))

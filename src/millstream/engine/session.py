@@ -88,6 +88,7 @@ class TorrentSession:
         self._checker: Checker | None = None
         self._checking: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._has_new_peers = False
 
     # Starting and stopping.
 
@@ -154,7 +155,8 @@ class TorrentSession:
 
     async def _prepare_files(self) -> None:
         """Make room for what is missing. Files longer than the torrent says are left as they are:
-        they may be somebody's."""
+        they may be somebody's.
+        """
         files, allocation = self._shared.files, self._shared.config.disk.allocation
         for file in self.layout.files:
             if file.path is None or not file.length:
@@ -313,8 +315,9 @@ class TorrentSession:
 
     def process(self, now: float) -> None:
         """Phase 2: what time brings about."""
-        self.machine.process(now)
-        if self.machine.is_active:
+        beat = self.machine.process(now)
+        if (beat or self._has_new_peers) and self.machine.is_active:
+            self._has_new_peers = False
             self._tend_links(now)
             self._connect(self)
 
@@ -350,7 +353,7 @@ class TorrentSession:
     def add_peers(self, addresses: Iterable[PeerAddress]) -> None:
         """Learn of peers."""
         for address in addresses:
-            self.swarm.add(address)
+            self._has_new_peers |= self.swarm.add(address)
         self._shared.tick.wake(self)
 
     async def wait_changed(self) -> None:

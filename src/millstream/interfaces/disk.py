@@ -126,9 +126,15 @@ class DiskQueue(Protocol):
     delivered sees that write.
     """
 
-    def start(self, deliver: Callable[[list[DiskResult]], None], resume: Callable[[], None]) -> None:
-        """Name the receivers, called in the loop's thread: of results, in batches; and of the news
-        that `is_full` no longer holds."""
+    def start(
+        self, deliver: Callable[[list[DiskResult]], None], resume: Callable[[], None]
+    ) -> None:
+        """Name the receivers, both called in the loop's thread.
+
+        Args:
+            deliver: takes results, in batches.
+            resume: told when `is_full` no longer holds.
+        """
 
     def submit_write(self, job: VerifiedWrite) -> None:
         """Queue a verified write for the next flush."""

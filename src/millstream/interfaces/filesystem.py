@@ -22,6 +22,12 @@ class FileSystem(Protocol):
     raises StorageError with the full path and the cause.
     """
 
+    def root(self, directory: str) -> str:
+        """The root for a directory as a user names it; stays right if the process moves."""
+
+    async def load(self, path: str, most: int) -> bytes:
+        """The first `most` bytes of a file as a user names it, such as a .torrent."""
+
     async def stat(self, root: str, path: str) -> FileStat | None:
         """Describe a path; None if there is nothing."""
 

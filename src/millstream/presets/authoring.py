@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millstream.adapters.native import NativeDiskQueue, NativeFileSystem
+from millstream.core.piece_set import members
 from millstream.engine.authoring import author_torrent
-from millstream.engine.config import EngineConfig, NetworkConfig
-from millstream.interfaces.disk import DiskConfig
-from millstream.presets.native import create_native_engine
+from millstream.engine.checking import Checker
+from millstream.engine.engine import load_metainfo
+from millstream.interfaces.disk import DiskConfig, DiskResult
+from millstream.protocol.bitfield import every_piece
 from millstream.protocol.metainfo import Metainfo
+from millstream.storage.layout import FileLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,12 @@ async def create_torrent(
         StorageError: something cannot be read.
         EngineError: there is nothing in it.
     """
-    whole = Path(os.path.abspath(path))
+    files = NativeFileSystem()
+    whole = Path(files.root(os.fspath(path)))
     disk = NativeDiskQueue(DiskConfig(workers=workers))
     try:
         return await author_torrent(
-            NativeFileSystem(),
+            files,
             disk,
             str(whole.parent),
             whole.name,
@@ -77,3 +81,47 @@ async def create_torrent(
         )
     finally:
         await disk.close()
+
+
+async def verify_torrent(
+    torrent: Metainfo | bytes | str | os.PathLike[str],
+    save_path: str | os.PathLike[str],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int = 0,
+) -> VerifyReport:
+    """Check a torrent's files, on all cores, and change nothing.
+
+    Args:
+        torrent: a .torrent file's path or contents, or parsed metainfo.
+        save_path: the directory under which its files are.
+        progress: called with (pieces looked at, all pieces).
+        workers: hashing threads; 0 for one a core.
+
+    Raises:
+        MalformedTorrentError: it is no usable torrent.
+        StorageError: the torrent file cannot be read.
+    """
+    files = NativeFileSystem()
+    metainfo = await load_metainfo(torrent, files)
+    count = metainfo.piece_count
+
+    def looked_at(checked: int) -> None:
+        if progress is not None:
+            progress(checked, count)
+
+    disk = NativeDiskQueue(DiskConfig(workers=workers))
+    root = files.root(os.fspath(save_path))
+    checker = Checker(metainfo, FileLayout.from_metainfo(metainfo), root, disk, looked_at)
+
+    def take(results: list[DiskResult]) -> None:
+        for result in results:
+            checker.take(result)
+
+    disk.start(take, lambda: None)
+    try:
+        good = await checker.run(files)
+    finally:
+        await disk.close()
+    bad = tuple(members(every_piece(count) & ~good, count))
+    return VerifyReport(count, good.bit_count(), bad)

@@ -19,10 +19,6 @@ def create_native_engine(
         save_path: where torrents are stored that are added without a path of their own.
     """
     config = config or EngineConfig()
-    return Engine(
-        config,
-        NativeNetwork(),
-        NativeDiskQueue(config.disk),
-        NativeFileSystem(),
-        os.path.abspath(save_path),
-    )
+    files = NativeFileSystem()
+    root = files.root(os.fspath(save_path))
+    return Engine(config, NativeNetwork(), NativeDiskQueue(config.disk), files, root)

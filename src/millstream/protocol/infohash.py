@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from millstream.errors import MalformedDataError
 
 INFOHASH_LENGTH = 20
@@ -15,7 +17,7 @@ class InfoHash(bytes):
 
     __slots__ = ()
 
-    def __new__(cls, value: bytes) -> InfoHash:
+    def __new__(cls, value: bytes) -> Self:
         """Check the length; raises MalformedDataError."""
         if len(value) != INFOHASH_LENGTH:
             raise MalformedDataError(f"an infohash has {INFOHASH_LENGTH} bytes, not {len(value)}")

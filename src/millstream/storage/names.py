@@ -32,8 +32,9 @@ _DROPPED = re.compile(r"[/\\\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Control characters, NUL among them, and halves of surrogate pairs, which have no UTF-8.
 _REPLACED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# A drive, alone or before an absolute path; "a: b" is none.
-_DRIVE = re.compile(rf"\A({_DROPPED.pattern}*[A-Za-z]):(?={_DROPPED.pattern}|\Z)")
+# A drive, alone or before an absolute path, also if it only becomes one when characters vanish;
+# "a: b" is none.
+_DRIVE = re.compile(r"\A(@*[A-Za-z]@*):(?=@|\Z)".replace("@", _DROPPED.pattern))
 
 _WINDOWS_REPLACED = re.compile(r'[<>:"|?*]')
 _WINDOWS_DEVICE = re.compile(
@@ -53,7 +54,7 @@ def safe_component(name: str, *, windows: bool = ON_WINDOWS) -> str:
         A name that is not empty, not `.` or `..`, holds no separator and no control character, and
         takes at most 255 bytes of UTF-8.
     """
-    name = _DRIVE.sub(rf"\1{_SUBSTITUTE}", name)
+    name = _DRIVE.sub(rf"\g<1>{_SUBSTITUTE}", name)
     name = _REPLACED.sub(_SUBSTITUTE, _DROPPED.sub("", name))
     if windows:
         name = _WINDOWS_REPLACED.sub(_SUBSTITUTE, name)

@@ -101,8 +101,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> NoReturn:
         """Refuse: a thread's pace is not the virtual clock's."""
-        name = getattr(func, "__qualname__", repr(func))
-        raise VirtualTimeError(f"virtual time has one thread; {name} asked for another")
+        raise VirtualTimeError("virtual time has one thread; run_in_executor asked for another")
 
     def _run_once(self) -> None:
         self.raise_failure()
@@ -137,13 +136,14 @@ def _remember_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) 
 
 
 def _position(task: asyncio.Task[Any]) -> str:
-    """Say where a task waits: the innermost of the coroutines that await each other."""
-    place = "no known place"
+    """Say where a task waits: the coroutines that await each other, the innermost last."""
+    places: list[str] = []
     coroutine: Any = task.get_coro()
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        place = f"{coroutine.__qualname__} ({frame.f_code.co_filename}:{frame.f_lineno})"
+        file = frame.f_code.co_filename.rpartition("/")[2]
+        places.append(f"{coroutine.__qualname__} ({file}:{frame.f_lineno})")
         coroutine = coroutine.cr_await
-    return place
+    return " > ".join(places) or repr(coroutine)
 
 
 def run_virtual(

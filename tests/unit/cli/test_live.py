@@ -49,7 +49,7 @@ def test_downloading():
 
 def test_without_peers_it_says_what_it_waits_for():
     lines = drawn(transfer_view("a", status("downloading", peers=0, eta=None), b"\0", 60))
-    assert lines[-1].endswith("waiting for peers")
+    assert lines[-1].endswith("waiting for peers (--peer names one)")
 
 
 def test_checking_counts_what_was_checked():
@@ -86,14 +86,15 @@ def test_names_are_no_markup_and_no_escape_codes():
 def test_events_are_printed_and_the_view_goes_away():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=60, color_system=None)
-    with LiveView(console) as live:
+    with LiveView(console, lambda: 0.0) as live:
         live.event("started")
         live.transfer("a", status("downloading"), b"\2")
-        live.count("Hashing", "b", 1, 2)
+        live.count("Hashing", "too soon", 1, 2)
         live.event("complete", "done [1]", good=True)
         live.event("complete", "bad", good=False)
         live.note("note")
     text = output.getvalue()
     assert "✔ done [1]" in text
     assert "✘ bad" in text
+    assert "too soon" not in text
     assert "2/4 pieces" not in text.partition("done [1]")[2]

@@ -36,6 +36,7 @@ from millstream.storage.names import (
         ("c:\\Windows", "c_Windows"),
         ("c:/Windows", "c_Windows"),
         ("/c:", "c_"),
+        ("c/:", "c_"),
     ],
 )
 @pytest.mark.parametrize("windows", [False, True])

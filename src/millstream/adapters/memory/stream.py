@@ -145,8 +145,9 @@ class Stream:
 
     def take(self, limit: int | None) -> Segment:
         """Take the next bytes for the uplink."""
-        if limit is None and self._target.profile.down is not None:
-            limit = MAX_QUANTUM  # whole windows would hold the receiver's downlink too long
+        down = self._target.profile.down
+        if down is not None:  # more would hold the receiver's downlink too long
+            limit = min(limit or MAX_QUANTUM, quantum(down))
         backlog = self._backlog
         length = self._backlog_bytes
         if limit is None or length <= limit:

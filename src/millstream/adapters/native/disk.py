@@ -56,7 +56,9 @@ class NativeDiskQueue:
         self._closed = False
         self._threads: list[threading.Thread] = []
 
-    def start(self, deliver: Callable[[list[DiskResult]], None], resume: Callable[[], None]) -> None:
+    def start(
+        self, deliver: Callable[[list[DiskResult]], None], resume: Callable[[], None]
+    ) -> None:
         """See `interfaces.disk.DiskQueue`."""
         self._deliver, self._resume = deliver, resume
         self._loop = asyncio.get_running_loop()

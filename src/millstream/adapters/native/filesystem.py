@@ -19,6 +19,19 @@ T = TypeVar("T")
 class NativeFileSystem:
     """Implements `interfaces.filesystem.FileSystem`. A root is the path of a directory."""
 
+    def root(self, directory: str) -> str:
+        """See `interfaces.filesystem.FileSystem`."""
+        return os.path.abspath(directory)
+
+    async def load(self, path: str, most: int) -> bytes:
+        """See `interfaces.filesystem.FileSystem`."""
+
+        def read(full: str) -> bytes:
+            with open(full, "rb") as file:
+                return file.read(most)
+
+        return await _in_thread(path, "", read)
+
     async def stat(self, root: str, path: str) -> FileStat | None:
         """See `interfaces.filesystem.FileSystem`."""
         return await _in_thread(root, path, _stat)

@@ -1,0 +1,40 @@
+"""The engine in memory: for tests, simulations and experiments."""
+
+from __future__ import annotations
+
+import random
+
+from millstream.adapters.memory import MemoryDiskQueue, MemoryFileSystem, MemoryNetwork
+from millstream.engine.config import EngineConfig, NetworkConfig
+from millstream.engine.engine import Engine
+from millstream.interfaces.network import Network
+
+
+def create_memory_engine(
+    config: EngineConfig | None = None,
+    *,
+    network: Network | None = None,
+    files: MemoryFileSystem | None = None,
+    save_path: str = "memory",
+    disk_latency: float = 0.0,
+    disk_rate: float | None = None,
+) -> Engine:
+    """Create an engine whose network and files are objects; no sockets, no files, no threads.
+
+    Under `millstream.testing.run_virtual` it lives in virtual time, and with a seed in its config
+    does the same every time.
+
+    Args:
+        config: the settings; None for the defaults.
+        network: a host of a `MemoryNetwork`, shared with other engines; None for a lonely one.
+        files: what is stored; None for an empty file system.
+        save_path: the root of torrents that are added without one.
+        disk_latency: seconds before a disk job begins.
+        disk_rate: bytes a second of the disk; None for no limit.
+    """
+    config = config or EngineConfig(network=NetworkConfig(listen_hosts=("127.0.0.1",)))
+    files = files or MemoryFileSystem()
+    if network is None:
+        network = MemoryNetwork(random.Random(config.seed)).host("127.0.0.1")
+    disk = MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate)
+    return Engine(config, network, disk, files, save_path)
