@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
+from millstream.cli.failures import debug_wanted
+
 if TYPE_CHECKING:
     from millstream import TorrentStatus
 
@@ -94,7 +96,8 @@ def open_display(*, json: bool = False, quiet: bool = False) -> Display:
     from rich.console import Console
 
     console = Console(highlight=False)
-    if console.is_terminal and not console.is_dumb_terminal:
+    # Log lines between frames would leave neither readable.
+    if console.is_terminal and not console.is_dumb_terminal and not debug_wanted():
         from millstream.cli.live import LiveView
 
         return LiveView(console)

@@ -60,9 +60,9 @@ class LiveView:
         self, name: str, sentence: str = "", /, *, good: bool | None = None, **facts: JsonValue
     ) -> None:
         """Print the sentence, with a tick or a cross, in the place of what was drawn so far."""
-        self._live.update("", refresh=True)
-        self._next = 0.0
         if sentence:
+            self._live.update("", refresh=True)
+            self._next = 0.0
             self._console.print(_sentence(sentence, good, ascii_only=self._ascii))
 
     def note(self, sentence: str, /) -> None:

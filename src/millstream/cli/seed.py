@@ -70,6 +70,13 @@ async def serve(
     peers: list[PeerAddress],
     config: EngineConfig,
 ) -> None:
+    """Check the files, then seed until the task is cancelled.
+
+    Raises:
+        CommandError: the data is not complete.
+        NetworkError: it cannot listen.
+        StorageError: a file cannot be read.
+    """
     from millstream import create_native_engine, verify_torrent
 
     name = safe_text(metainfo.name)

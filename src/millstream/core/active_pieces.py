@@ -111,8 +111,9 @@ class ActivePieces:
     def release(
         self, connection: ConnectionId, *, asked_before: float | None = None
     ) -> list[tuple[ActivePiece, int]]:
-        """Forget what is awaited from a connection, as `ActivePiece.release`, and drop pieces of
-        which then nothing is left. Returns the (piece, block) pairs.
+        """Forget what is awaited from a connection, as `ActivePiece.release` does for one piece.
+
+        Pieces of which then nothing is left are dropped. Returns the (piece, block) pairs.
         """
         released: list[tuple[ActivePiece, int]] = []
         for piece in list(self._pieces.values()):

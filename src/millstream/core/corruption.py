@@ -1,4 +1,4 @@
-"""Who sent the bad block? (libtorrent's "smart ban", by block.)
+"""Finding out who sent a bad block: libtorrent's "smart ban", by block.
 
 When a piece fails its hash and one peer sent all of it, that peer is the culprit. Otherwise the
 digest of every block is kept with its sender, and the piece is fetched again from one peer alone.

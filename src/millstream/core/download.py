@@ -174,8 +174,10 @@ class Download:
             self.whole.append(piece)
 
     def _is_welcome(self, peer: Peer, piece: ActivePiece, block: int) -> bool:
-        """Whether to take a block whose owner is another: it is a duplicate that was asked for, or
-        a request that was given up is answered after all, and then is taken up again.
+        """Whether to take a block that is not simply awaited from this peer.
+
+        It is welcome as a duplicate that was asked for, or as the answer to a request that was
+        given up; such a request is taken up again.
         """
         if piece.is_awaited_from(peer.id, block):
             return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 from millstream.core.config import TransferConfig
 from millstream.protocol.messages import BLOCK_LENGTH
 
-INITIAL_DEPTH = 32
+INITIAL_DEPTH = 8
 MIN_DEPTH = 4
 _SAMPLE_TIME = 1.0
 

@@ -25,6 +25,15 @@ class Run:
         """Bytes asked for."""
         return self.end - self.begin
 
+    def holds(self, index: int, begin: int, length: int) -> bool:
+        """Whether exactly this request is in it."""
+        return (
+            self.index == index
+            and self.begin <= begin < self.end
+            and (begin - self.begin) % self.block_length == 0
+            and min(self.block_length, self.end - begin) == length
+        )
+
     def blocks(self) -> Iterator[tuple[int, int]]:
         """The (begin, length) of every request in it."""
         for begin in range(self.begin, self.end, self.block_length):
@@ -74,16 +83,10 @@ class UploadQueue:
 
     def cancel(self, index: int, begin: int, length: int) -> bool:
         """Remove one waiting request; False if there is no such."""
-        for at, run in enumerate(self._runs):
-            if (
-                run.index == index
-                and run.begin <= begin < run.end
-                and (begin - run.begin) % run.block_length == 0
-                and min(run.block_length, run.end - begin) == length
-            ):
-                break
-        else:
+        at = next((at for at, run in enumerate(self._runs) if run.holds(index, begin, length)), -1)
+        if at < 0:
             return False
+        run = self._runs[at]
         del self._runs[at]
         if begin + length < run.end:
             self._runs.insert(at, Run(index, begin + length, run.end, run.block_length))

@@ -14,8 +14,12 @@ TURN = 30.0
 
 
 class Candidate(Protocol):
-    """What the decision needs to know of a peer. `choke_changed_at` is when it was last unchoked
-    or choked, or when it came.
+    """What the decision needs to know of a peer.
+
+    Attributes:
+        am_choking: whether we choke it.
+        peer_interested: whether it wants to be served.
+        choke_changed_at: when it was last unchoked or choked, or when it came.
     """
 
     am_choking: bool

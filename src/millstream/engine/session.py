@@ -154,8 +154,9 @@ class TorrentSession:
         self.machine.checked(have)
 
     async def _prepare_files(self) -> None:
-        """Make room for what is missing. Files longer than the torrent says are left as they are:
-        they may be somebody's.
+        """Make room for what is missing.
+
+        Files longer than the torrent says are left as they are: they may be somebody's.
         """
         files, allocation = self._shared.files, self._shared.config.disk.allocation
         for file in self.layout.files:

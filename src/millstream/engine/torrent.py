@@ -11,11 +11,12 @@ from millstream.engine.events import EventStream, StateChanged
 from millstream.engine.session import TorrentSession
 from millstream.engine.status import PeerStatus, PieceState, TorrentStatus
 from millstream.errors import EngineClosedError, MillstreamError, TorrentFailedError
-from millstream.protocol.bitfield import encode_bitfield
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.metainfo import Metainfo
 from millstream.protocol.peer_id import client_name
+
+_BIT_TO_STATE = bytes.maketrans(b"01", bytes([PieceState.MISSING, PieceState.HAVE]))
 
 
 class Torrent:
@@ -89,11 +90,7 @@ class Torrent:
     def piece_states(self) -> bytes:
         """One `PieceState` a piece, for a map of the torrent."""
         machine, count = self._session.machine, self._session.geometry.piece_count
-        have = f"{int.from_bytes(encode_bitfield(machine.download.have, count), 'big'):b}"
-        states = bytearray(
-            (PieceState.HAVE if bit == "1" else PieceState.MISSING)
-            for bit in have.zfill(-(-count // 8) * 8)[:count]
-        )
+        states = bytearray(f"{machine.download.have:0{count}b}".encode().translate(_BIT_TO_STATE))
         for piece in machine.download.active:
             states[piece.index] = PieceState.ACTIVE
         return bytes(states)

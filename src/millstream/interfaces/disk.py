@@ -32,7 +32,7 @@ class Extent(NamedTuple):
 class VerifiedWrite:
     """Hash `data`, compare with `expected_digest` (SHA-1), and only then write every extent.
 
-    `data` is borrowed until the result is delivered.
+    Files and directories that are missing are created. `data` is borrowed until the result is delivered.
     """
 
     torrent: InfoHash
@@ -68,7 +68,11 @@ DiskJob = VerifiedWrite | Read | Hash
 
 
 class Outcome(enum.IntEnum):
-    """How a job ended; the numbers are those of the packed batches (seed 000)."""
+    """How a job ended; the numbers are those of the packed batches (seed 000).
+
+    INVALID_ARGS is for a job that cannot be right, such as extents that are not as long as the
+    data; nothing was touched.
+    """
 
     SUCCESS = 0
     HASH_MISMATCH = 1
@@ -146,7 +150,10 @@ class DiskQueue(Protocol):
         """Queue a hash for the next flush."""
 
     def flush(self) -> None:
-        """Hand over everything queued, at once. Called once at the end of a tick."""
+        """Hand over everything queued, at once. Called once at the end of a tick.
+
+        `drain` and `close` flush too.
+        """
 
     @property
     def is_full(self) -> bool:

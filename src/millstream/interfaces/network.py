@@ -14,7 +14,10 @@ class ConnectionHandler(Protocol):
     """The engine's end of a connection. All calls come from the loop's thread, none re-entrantly."""
 
     def data_received(self, view: memoryview) -> None:
-        """Take what arrived. `view` is borrowed: it is valid until return, and never empty."""
+        """Take what arrived. `view` is borrowed: it is valid until return, and never empty.
+
+        It must not raise; what a peer sends is no exception to the loop.
+        """
 
     def output_drained(self) -> None:
         """`unsent_bytes` fell back to zero after a write could not be sent whole at once."""
@@ -41,7 +44,7 @@ class Connection(Protocol):
         """Send the buffers in order, by one vectored send where the platform can.
 
         The buffers are borrowed until `sent` is called, which happens exactly once: when the last
-        byte was handed over (perhaps before this returns), or when the connection is lost.
+        byte was handed over (perhaps before this returns), or when the connection is or was lost.
         """
 
     def pause_reading(self) -> None:

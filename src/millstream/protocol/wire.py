@@ -150,7 +150,7 @@ class WireDecoder:
             kept += view[:taken]
         if len(kept) < 4:
             return taken
-        (length,) = _ONE(kept)
+        length = int.from_bytes(kept[:4], "big")
         if length > self._max_length:
             raise RemoteProtocolError(f"message of {length} bytes")
         if length == 0:  # a keep-alive; a fifth byte belongs to the next message

@@ -36,6 +36,30 @@ class FileSystemConformance:
         """Give a file system with an empty root."""
         raise NotImplementedError
 
+    async def test_a_root_names_itself(self) -> None:
+        """What `root` returns is a root already, and so is the root of this suite."""
+        async with self.open_filesystem() as place:
+            assert place.files.root(place.root) == place.root
+            named = place.files.root("downloads")
+            assert place.files.root(named) == named
+
+    async def test_load_gives_the_first_bytes(self) -> None:
+        """At most as many bytes as asked for, of a file named in full."""
+        async with self.open_filesystem() as place:
+            place.put("a/some.torrent", b"12345")
+            for most, expected in ((3, b"123"), (5, b"12345"), (100, b"12345"), (0, b"")):
+                assert await place.files.load(f"{place.root}/a/some.torrent", most) == expected
+
+    async def test_load_needs_a_file(self) -> None:
+        """Nothing, or a directory, fails with the path."""
+        async with self.open_filesystem() as place:
+            place.put("directory/file", b"x")
+            for path in ("absent", "directory"):
+                error = await error_of(StorageError, place.files.load(f"{place.root}/{path}", 100))
+                assert error.path.endswith(path)
+                assert error.cause
+                assert error.errno
+
     async def test_stat_describes_files_and_directories(self) -> None:
         """Size, time and kind of what is there; None for what is not."""
         async with self.open_filesystem() as place:

@@ -48,7 +48,7 @@ def test_downloading():
 
 
 def test_without_peers_it_says_what_it_waits_for():
-    lines = drawn(transfer_view("a", status("downloading", peers=0, eta=None), b"\0", 60))
+    lines = drawn(transfer_view("a", status("downloading", peers=0, eta=None), b"\0", 80), 80)
     assert lines[-1].endswith("waiting for peers (--peer names one)")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from millstream.cli.exit_codes import CommandError, ExitCode
-from millstream.cli.torrent_file import MAX_TORRENT_FILE_LENGTH, read_torrent_bytes
+from millstream.cli.torrent_file import read_torrent_bytes
 
 
 def refusal(path) -> str:
@@ -27,11 +27,11 @@ def test_directory(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path} cannot be read: Is a directory"
 
 
-def test_the_data_instead_of_the_torrent(tmp_path):
+def test_the_data_instead_of_the_torrent(tmp_path, monkeypatch):
+    monkeypatch.setattr("millstream.cli.torrent_file.MAX_TORRENT_FILE_LENGTH", 1024)
     path = tmp_path / "big.iso"
-    with path.open("wb") as file:
-        file.truncate(MAX_TORRENT_FILE_LENGTH + 1)
-    assert refusal(path) == f"{path} is larger than 100 MiB: no torrent file is"
+    path.write_bytes(bytes(1025))
+    assert refusal(path) == f"{path} is larger than 1 KiB: no torrent file is"
 
 
 def test_magnet_links_are_refused_by_name(tmp_path):

@@ -109,7 +109,8 @@ class MemoryDiskQueue:
         """Do nothing: no handles are kept."""
 
     async def drain(self) -> None:
-        """Return when every job handed over has its result delivered."""
+        """Flush, then return when every job has its result delivered."""
+        self.flush()
         while self._underway:
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._idle.append(idle)

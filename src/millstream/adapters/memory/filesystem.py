@@ -62,11 +62,14 @@ class MemoryFileSystem:
         return directory
 
     async def load(self, path: str, most: int) -> bytes:
-        """The first bytes of a file that was put here under the root `""`."""
-        content = self.read_file("", path)
-        if content is None:
-            raise StorageError(path, "there is no such file", errno.ENOENT)
-        return content[:most]
+        """The first bytes of a file, named by its root, `/` and its path; by its path in root `""`."""
+        for root in self._roots:
+            below = path.removeprefix(f"{root}/" if root else "")
+            content = self.read_file(root, below) if below != path or not root else None
+            if content is not None:
+                self._check(root, below, writing=False)
+                return content[:most]
+        raise _error("", path, errno.ENOENT)
 
     async def stat(self, root: str, path: str) -> FileStat | None:
         """Describe a path; None if there is nothing."""
@@ -287,7 +290,7 @@ def _split(path: str) -> list[str]:
 
 
 def _full(root: str, path: str) -> str:
-    return f"{root}/{path}" if path else root
+    return f"{root}/{path}" if root and path else root or path
 
 
 def _error(root: str, path: str, number: int) -> StorageError:

@@ -166,6 +166,9 @@ class NativeDiskQueue:
     def _run(self, job: DiskJob, hash_buffer: memoryview) -> DiskResult:
         extent: Extent | None = None
         try:
+            if isinstance(job, VerifiedWrite | Read) and not _agrees(job):
+                failure = StorageError(job.root, "the job's data and extents differ in length")
+                return DiskResult(job, Outcome.INVALID_ARGS, failure)
             if isinstance(job, VerifiedWrite):
                 if hashlib.sha1(job.data).digest() != job.expected_digest:
                     return DiskResult(job, Outcome.HASH_MISMATCH)
@@ -215,6 +218,11 @@ class NativeDiskQueue:
                     raise OSError(None, "the file is shorter than it should be")
                 into = into[length:]
                 at += length
+
+
+def _agrees(job: VerifiedWrite | Read) -> bool:
+    length = len(job.data) if isinstance(job, VerifiedWrite) else len(job.into)
+    return length == sum(extent.length for extent in job.extents)
 
 
 def _job_length(job: DiskJob) -> int:

@@ -44,8 +44,10 @@ class NativeConnection:
         "_descriptor",
         "_handler",
         "_loop",
+        "_paused",
         "_reading",
         "_receive_buffer",
+        "_sending",
         "_socket",
         "_unsent",
         "_writing",
@@ -66,14 +68,15 @@ class NativeConnection:
         self._receive_buffer = receive_buffer
         self._handler: ConnectionHandler | None = None
         self._unsent: deque[memoryview | SentCallback] = deque()
-        self._reading = self._writing = self._closed = False
+        self._reading = self._writing = self._sending = self._closed = False
+        self._paused = False
         self.remote = remote
         self.unsent_bytes = 0
 
     def start(self, handler: ConnectionHandler) -> None:
         """Begin to read, unless the handler closed or paused it already."""
         self._handler = handler
-        if not self._closed:
+        if not self._paused:
             self.resume_reading()
 
     def write(self, data: bytes) -> None:
@@ -98,24 +101,27 @@ class NativeConnection:
         """See `interfaces.network.Connection`."""
         if self._closed:
             if sent is not None:
-                sent()
+                self._loop.call_soon(sent)
             return
         idle = not self._unsent
         for buffer in buffers:
             self._keep(memoryview(buffer))
         if sent is not None:
             self._unsent.append(sent)
-        if idle and self._send_unsent():
+        # Whoever is sending already, and called `sent`, sends this too.
+        if idle and not self._sending and self._send_unsent():
             self._wait_writable()
 
     def pause_reading(self) -> None:
         """See `interfaces.network.Connection`."""
+        self._paused = True
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self._descriptor)
 
     def resume_reading(self) -> None:
         """See `interfaces.network.Connection`."""
+        self._paused = False
         if not self._reading and not self._closed and self._handler is not None:
             self._reading = True
             self._loop.add_reader(self._descriptor, self._readable)
@@ -147,6 +153,13 @@ class NativeConnection:
 
     def _send_unsent(self) -> bool:
         """Send what the kernel takes; whether something is left."""
+        self._sending = True
+        try:
+            return self._send_all()
+        finally:
+            self._sending = False
+
+    def _send_all(self) -> bool:
         unsent = self._unsent
         while unsent:
             batch = [part for part in _first(unsent) if isinstance(part, memoryview)]

@@ -168,3 +168,16 @@ def test_the_root_itself_is_deleted_when_empty() -> None:
     run_virtual(files.make_directory(ROOT, ""))
     run_virtual(files.delete(ROOT, ""))
     assert run_virtual(files.stat(ROOT, "")) is None
+
+
+def test_files_without_a_root_are_loaded_by_their_path() -> None:
+    files = MemoryFileSystem()
+    files.write_file("", "some.torrent", b"12345")
+    files.write_file(ROOT, "other.torrent", b"6789")
+    assert run_virtual(files.load("some.torrent", 3)) == b"123"
+    assert run_virtual(files.load("/downloads/other.torrent", 3)) == b"678"
+    with pytest.raises(StorageError, match=r"^other\.torrent: No such file"):
+        run_virtual(files.load("other.torrent", 3))
+    files.fail("some.torrent", errno.EIO)
+    with pytest.raises(StorageError, match=r"^some\.torrent: Input/output error"):
+        run_virtual(files.load("some.torrent", 3))

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from millstream.cli.settings import engine_config
+from millstream.interfaces.disk import Allocation
+
+
+def test_any_free_port_unless_one_is_named():
+    assert engine_config(port=None).network.listen_port == 0
+    assert engine_config(port=6881).network.listen_port == 6881
+
+
+def test_files_are_sparse_unless_their_room_is_asked_for():
+    assert engine_config(port=0).disk.allocation is Allocation.SPARSE
+    assert engine_config(port=0, preallocate=True).disk.allocation is Allocation.FULL
