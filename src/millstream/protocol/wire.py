@@ -31,7 +31,7 @@ _PIECE = int(MessageId.PIECE)
 _REQUEST = int(MessageId.REQUEST)
 
 # Exact payload lengths, the id byte included.
-_LENGTHS = {
+_LENGTHS: dict[int, int] = {
     MessageId.CHOKE: 1,
     MessageId.UNCHOKE: 1,
     MessageId.INTERESTED: 1,
@@ -169,7 +169,7 @@ class WireDecoder:
         return taken + more
 
     def _check_length(self, kind: int, length: int) -> None:
-        expected = _LENGTHS.get(kind)  # type: ignore[call-overload]
+        expected = _LENGTHS.get(kind)
         if expected is None:
             longest = MAX_MESSAGE_LENGTH if kind != MessageId.BITFIELD else self._max_length
             if length > longest or (kind == _PIECE and length < 9):

@@ -110,6 +110,7 @@ class SimulatedSwarm:
         trusted: bool = False,
         profile: LinkProfile | None = None,
         knows: Iterable[Member] | None = None,
+        sequential: bool = False,
         transfer: TransferConfig | None = None,
         disk_latency: float = 0.0,
         disk_rate: float | None = None,
@@ -123,6 +124,7 @@ class SimulatedSwarm:
             trusted: whether it believes its files without a check, as a liar does.
             profile: its line; None: unlimited.
             knows: the members it is told of; None: all that are there.
+            sequential: whether it fetches pieces in order.
             transfer: its settings.
             disk_latency: seconds before each disk job.
             disk_rate: bytes a second of its disk.
@@ -149,7 +151,10 @@ class SimulatedSwarm:
         )
         known = self.members if knows is None else knows
         torrent = await engine.add(
-            self.metainfo, peers=[member.address for member in known], seed_mode=trusted
+            self.metainfo,
+            peers=[member.address for member in known],
+            sequential=sequential,
+            seed_mode=trusted,
         )
         member = Member(number, PeerAddress(host.address, PORT), host, files, engine, torrent)
         member.watch = asyncio.get_running_loop().create_task(self._note_finish(member))

@@ -1,0 +1,1 @@
+"""Millstream and libtorrent side by side; `python -m bench`, see README.md."""

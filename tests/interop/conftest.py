@@ -1,0 +1,69 @@
+"""Millstream against libtorrent, over real sockets on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from millstream import Engine, EngineConfig, NetworkConfig, create_native_engine
+
+if TYPE_CHECKING:
+    from .libtorrent_peer import LibtorrentPeer
+
+# A guard, not a measure: nothing here takes a tenth of it.
+PATIENCE_SECONDS = 60.0
+
+StartLibtorrent = Callable[..., "LibtorrentPeer"]
+StartMillstream = Callable[..., Awaitable[Engine]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _libtorrent_is_there() -> None:
+    pytest.importorskip("libtorrent", reason="libtorrent cannot be imported", exc_type=ImportError)
+
+
+@pytest.fixture(autouse=True)
+async def _patience() -> AsyncIterator[None]:
+    """Cancel a test that hangs."""
+    test = asyncio.current_task()
+    handle = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, test.cancel) if test else None
+    yield
+    if handle is not None:
+        handle.cancel()
+
+
+@pytest.fixture
+def libtorrent() -> Iterator[StartLibtorrent]:
+    """Start libtorrent peers: `libtorrent(torrent, save_path, ...)`."""
+    from .libtorrent_peer import LibtorrentPeer
+
+    peers: list[LibtorrentPeer] = []
+
+    def start(torrent: bytes, save_path: Path, **options: object) -> LibtorrentPeer:
+        save_path.mkdir(parents=True, exist_ok=True)
+        peers.append(LibtorrentPeer(torrent, save_path, **options))
+        return peers[-1]
+
+    yield start
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+async def millstream() -> AsyncIterator[StartMillstream]:
+    """Start engines: `await millstream(save_path)`; closed at the end if they are not before."""
+    async with AsyncExitStack() as engines:
+
+        async def start(save_path: Path, *, port: int = 0, host: str = "127.0.0.1") -> Engine:
+            network = NetworkConfig(listen_hosts=(host,), listen_port=port)
+            config = EngineConfig(network=network, seed=1)
+            return await engines.enter_async_context(
+                create_native_engine(config, save_path=save_path)
+            )
+
+        yield start
