@@ -28,7 +28,7 @@ async def leech(torrent: str, directory: str, *ports: str) -> None:
         start = time.perf_counter()
         added = await engine.add(torrent, peers=[f"127.0.0.1:{port}" for port in ports])
         await added.wait_complete()
-        report(seconds=time.perf_counter() - start)
+        report(seconds=time.perf_counter() - start, waited=0.0)
 
 
 async def seed(torrent: str, directory: str) -> None:

@@ -99,13 +99,12 @@ class Leech:
                 low += 13
                 if self.content is not None:
                     self.content.seek(index * self.piece_length + begin)
+            elif end - low >= 4 and not (length := int.from_bytes(chunk[low : low + 4], "big")):
+                low += 4  # keep-alive
             elif end - low >= 5 and chunk[low + 4] != PIECE_MESSAGE:
                 self.take_control(chunk[low + 4])
-                self.skip = int.from_bytes(chunk[low : low + 4], "big") - 1
+                self.skip = length - 1
                 low += 5
-                if self.skip < 0:  # a keep-alive: there was no fifth byte
-                    self.skip = 0
-                    low -= 1
             else:
                 self.partial = bytes(chunk[low:end])
                 return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,9 +16,6 @@ from millstream import Engine, EngineConfig, NetworkConfig, create_native_engine
 if TYPE_CHECKING:
     from .libtorrent_peer import LibtorrentPeer
 
-# A guard, not a measure: nothing here takes a tenth of it.
-PATIENCE_SECONDS = 60.0
-
 StartLibtorrent = Callable[..., "LibtorrentPeer"]
 StartMillstream = Callable[..., Awaitable[Engine]]
 
@@ -27,18 +25,15 @@ def _libtorrent_is_there() -> None:
     pytest.importorskip("libtorrent", reason="libtorrent cannot be imported", exc_type=ImportError)
 
 
-@pytest.fixture(autouse=True)
-async def _patience() -> AsyncIterator[None]:
-    """Cancel a test that hangs."""
-    test = asyncio.current_task()
-    handle = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, test.cancel) if test else None
-    yield
-    if handle is not None:
-        handle.cancel()
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """Pytest's, but emptied at once: hundreds of megabytes pass through here."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
 
 
 @pytest.fixture
-def libtorrent() -> Iterator[StartLibtorrent]:
+def libtorrent(tmp_path: Path) -> Iterator[StartLibtorrent]:
     """Start libtorrent peers: `libtorrent(torrent, save_path, ...)`."""
     from .libtorrent_peer import LibtorrentPeer
 
@@ -55,13 +50,15 @@ def libtorrent() -> Iterator[StartLibtorrent]:
 
 
 @pytest.fixture
-async def millstream() -> AsyncIterator[StartMillstream]:
+async def millstream(tmp_path: Path) -> AsyncIterator[StartMillstream]:
     """Start engines: `await millstream(save_path)`; closed at the end if they are not before."""
+    # Peer ids come from the seed: two engines with one seed would be taken for one peer.
+    seeds = itertools.count(1)
     async with AsyncExitStack() as engines:
 
         async def start(save_path: Path, *, port: int = 0, host: str = "127.0.0.1") -> Engine:
             network = NetworkConfig(listen_hosts=(host,), listen_port=port)
-            config = EngineConfig(network=network, seed=1)
+            config = EngineConfig(network=network, seed=next(seeds))
             return await engines.enter_async_context(
                 create_native_engine(config, save_path=save_path)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,18 @@ PLAIN_TCP: dict[str, Any] = {
     "in_enc_policy": int(lt.enc_policy.pe_disabled),
 }
 
+# As it comes, but quicker to give up on uTP, which is not answered: it waits for seconds.
+STOCK: dict[str, Any] = {"utp_connect_timeout": 100, "utp_syn_resends": 0}
+
 V1_ONLY = flags.v1_only
 V1_WITH_PADS = flags.v1_only | flags.canonical_files
 HYBRID = 0
+V2_ONLY = lt.create_torrent_flags_t.v2_only
 
 
 async def until(condition: Callable[[], bool]) -> None:
     """Poll; the test's own guard ends it if the condition never holds."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - a foreign client tells us of no changes
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -86,8 +91,8 @@ class LibtorrentPeer:
     ) -> None:
         literal = f"[{host}]" if ":" in host else host
         settings = {"listen_interfaces": f"{literal}:{port}", "disable_hash_checks": trusting}
-        self._session = lt.session(QUIET | settings | ({} if stock else PLAIN_TCP))
-        self._connections = 0
+        self._session = lt.session(QUIET | settings | (STOCK if stock else PLAIN_TCP))
+        self._seen: Counter[str] = Counter()
         params = lt.load_torrent_buffer(torrent)
         params.save_path = str(save_path)
         params.upload_limit = upload_limit
@@ -112,12 +117,18 @@ class LibtorrentPeer:
     def pieces(self) -> list[bool]:
         return self._handle.status().pieces
 
+    def seen(self, kind: str) -> int:
+        """How many alerts of a kind it got, up to now: `incoming_connection`, `peer_connect`..."""
+        self._seen.update(alert.what() for alert in self._session.pop_alerts())
+        return self._seen[kind]
+
+    async def wait_seen(self, kind: str, count: int) -> None:
+        await until(lambda: self.seen(kind) >= count)
+
     @property
     def connections_seen(self) -> int:
-        """How many connections it got, up to now."""
-        seen = (lt.incoming_connection_alert, lt.peer_connect_alert)
-        self._connections += sum(isinstance(a, seen) for a in self._session.pop_alerts())
-        return self._connections
+        """How many connections it got or made, up to now."""
+        return self.seen("incoming_connection") + self.seen("peer_connect")
 
     async def wait_checked(self) -> None:
         checking = {lt.torrent_status.checking_files, lt.torrent_status.checking_resume_data}
@@ -139,12 +150,6 @@ class LibtorrentPeer:
     def lift_limits(self) -> None:
         self._handle.set_upload_limit(0)
         self._handle.set_download_limit(0)
-
-    async def flush(self) -> None:
-        """Have everything in the files that is in memory."""
-        self._handle.flush_cache()
-        while not any(isinstance(a, lt.cache_flushed_alert) for a in self._session.pop_alerts()):
-            await asyncio.sleep(POLL_SECONDS)
 
     def close(self) -> None:
         """Leave. Connections are closed and the port is free when this returns."""

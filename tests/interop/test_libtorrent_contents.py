@@ -19,7 +19,7 @@ from .contents import (
     tree_of_pieces,
 )
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(60)]
 
 KIB = 1024
 CONTENTS = [

@@ -101,8 +101,9 @@ class ActivePiece:
             self.owner[block] = connection
         return others
 
-    def ask_also(self, block: int, connection: ConnectionId) -> None:
+    def ask_also(self, block: int, connection: ConnectionId, now: float) -> None:
         """Endgame: record that a second connection was asked for an awaited block."""
+        self.requested_at[block] = now
         self.also_asked.setdefault(block, []).append(connection)
 
     def release(self, connection: ConnectionId, *, asked_before: float | None = None) -> list[int]:

@@ -104,9 +104,10 @@ class ActivePieces:
         for piece in list(self._pieces.values()):
             self.abandon(piece)
 
-    def has_at_disk(self) -> bool:
-        """Whether pieces wait for their verified write."""
-        return bool(self._at_disk)
+    @property
+    def at_disk_count(self) -> int:
+        """How many pieces wait for their verified write."""
+        return len(self._at_disk)
 
     def release(
         self, connection: ConnectionId, *, asked_before: float | None = None
@@ -126,7 +127,10 @@ class ActivePieces:
         return released
 
     def freed(self, piece: ActivePiece) -> None:
-        """Blocks of the piece may be asked for again."""
+        """Blocks of the piece may be asked for again, of anyone: who failed to send them must not
+        hold up the piece.
+        """
+        piece.only_from = None
         if piece.is_untouched:
             self.abandon(piece)
         elif piece.unrequested:

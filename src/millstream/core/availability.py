@@ -53,7 +53,7 @@ class Availability:
 
     def change(self, before: int, after: int) -> None:
         """A peer that had `before` now has `after`."""
-        if after == self._every:
+        if after == self._every or before & ~after:
             self.remove(before)
             self.add(after)
         else:

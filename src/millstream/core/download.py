@@ -85,6 +85,7 @@ class Download:
         if peer.fresh_blocks:
             depth.blocks_received(peer.fresh_blocks, now)
             peer.fresh_blocks = 0
+            peer.snubbed = False
         room = depth.depth - peer.outstanding
         # A full queue is topped up in batches of a quarter, not block by block.
         if peer.peer_choking or not peer.am_interested or room * 4 < depth.depth:
@@ -93,7 +94,7 @@ class Download:
         for piece in list(self.active.unclaimed.values()):
             if not room:
                 break
-            if piece.only_from not in {None, peer.id}:
+            if self._is_left_to_another(piece, peer):
                 continue
             if has_piece(peer.pieces, piece.index, self._geometry.piece_count):
                 room -= self._claim(peer, piece, room, now, packed)
@@ -101,7 +102,7 @@ class Download:
             room = self._begin_pieces(peer, room, now, packed)
         if packed:
             peer.link.send(b"".join(packed))
-        elif peer.outstanding < endgame.MAX_DUPLICATES_PER_PEER:
+        elif peer.outstanding < endgame.MAX_DUPLICATES_PER_PEER and not peer.snubbed:
             self._request_duplicates(peer, now)
 
     def _begin_pieces(self, peer: Peer, room: int, now: float, packed: list[bytes]) -> int:
@@ -132,13 +133,20 @@ class Download:
         self.active.claimed(piece)
         return claimed
 
+    def _is_left_to_another(self, piece: ActivePiece, peer: Peer) -> bool:
+        """Whether the piece must come from one other peer alone, and that peer can send it."""
+        if piece.only_from is None or piece.only_from == peer.id:
+            return False
+        other = self._peers.get(piece.only_from)
+        return other is not None and not other.peer_choking
+
     def _request_duplicates(self, peer: Peer, now: float) -> None:
         count = self._geometry.piece_count
         theirs = (piece for piece in self.active if has_piece(peer.pieces, piece.index, count))
         most = endgame.MAX_DUPLICATES_PER_PEER - peer.outstanding
         packed = []
         for piece, block in endgame.duplicates(theirs, peer.id, most, now):
-            piece.ask_also(block, peer.id)
+            piece.ask_also(block, peer.id, now)
             packed.append(messages.requests(piece.index, piece.length, block, 1))
         if packed:
             peer.outstanding += len(packed)
@@ -159,7 +167,7 @@ class Download:
             self._receive_late(peer, index, begin, block)
             return
         length = len(block)
-        if length != BLOCK_LENGTH and length != piece.length - begin:
+        if length != min(BLOCK_LENGTH, piece.length - begin):
             raise RemoteProtocolError(f"block of {length} bytes at {begin} of piece {index}")
         if piece.view is None:
             self.active.give_buffer(piece)
@@ -181,15 +189,13 @@ class Download:
         """
         if piece.is_awaited_from(peer.id, block):
             return True
-        late = (piece.index, block << BLOCK_SHIFT)
-        if late not in peer.released or piece.received[block]:
+        if piece.received[block] or piece.only_from not in {None, peer.id}:
             return False
-        if piece.only_from not in {None, peer.id}:
+        if not peer.answers_late(piece.index, block << BLOCK_SHIFT):
             return False
-        del peer.released[late]
         peer.outstanding += 1
         if piece.asked[block]:
-            piece.ask_also(block, peer.id)
+            piece.ask_also(block, peer.id, peer.now)
         else:
             piece.owner[block] = peer.id
             piece.asked[block] = 1
@@ -199,9 +205,8 @@ class Download:
 
     def _receive_late(self, peer: Peer, index: int, begin: int, block: memoryview) -> None:
         """A block that is no longer needed; an offence only if it was never asked for."""
-        if (index, begin) not in peer.released:
+        if not peer.answers_late(index, begin):
             raise RemoteProtocolError(f"block at {begin} of piece {index} was not requested")
-        del peer.released[index, begin]
         self.wasted += len(block)
 
     def _cancel(self, piece: ActivePiece, block: int, others: list[ConnectionId]) -> None:
@@ -215,7 +220,6 @@ class Download:
 
     def rejected(self, peer: Peer, index: int, begin: int) -> None:
         """The peer refused a request: ask somebody else."""
-        peer.released.pop((index, begin), None)
         piece = self.active.get(index)
         number = begin >> BLOCK_SHIFT
         if (
@@ -225,6 +229,8 @@ class Download:
         ):
             peer.outstanding -= 1
             self.active.freed(piece)
+        else:
+            peer.answers_late(index, begin)
 
     # Giving up.
 
@@ -253,6 +259,7 @@ class Download:
                 peer, asked_before=now - self._config.request_timeout
             ):
                 peer.depth.timed_out()
+                peer.snubbed = True
 
     # The disk's answers.
 
@@ -262,7 +269,7 @@ class Download:
         guilty = self._corruption.verified(piece)
         self.active.finish(index)
         self.have |= piece_bit(index, self._geometry.piece_count)
-        return guilty
+        return [address for address in guilty if address != UNKNOWN_SENDER]
 
     def piece_mismatched(self, index: int) -> list[PeerAddress]:
         """The piece did not match its digest; returns the peers proven guilty."""
@@ -270,7 +277,7 @@ class Download:
         self.wasted += piece.length
         guilty = self._corruption.failed(piece, [self._sender(owner) for owner in piece.owner])
         self.active.finish(index)
-        return guilty
+        return [address for address in guilty if address != UNKNOWN_SENDER]
 
     def _sender(self, connection: ConnectionId) -> PeerAddress:
         peer = self._peers.get(connection)

@@ -21,6 +21,10 @@ from millstream.protocol.wire import WireDecoder
 # late answers count as unrequested. Twice what anyone answers at a time (libtorrent: 2000).
 MAX_RELEASED = 4000
 
+# Refusals that may wait for a peer to read them. Five times what anyone keeps requested; a peer
+# that asks on after that without reading only fills our memory.
+MAX_UNREAD_REFUSALS = 10_000
+
 
 class PeerLink(Protocol):
     """The way out to the peer."""
@@ -70,7 +74,9 @@ class Peer:
     Attributes:
         pieces: the set (an int) of the pieces it has.
         outstanding: blocks requested of it and awaited.
-        released: requests of ours that we gave up on and that it may still answer.
+        released: requests of ours that we gave up on and that it may still answer, and how often:
+            who is asked again after a timeout owes two answers.
+        snubbed: whether a request timed out and no block came since.
         fast: whether both sides speak the Fast extension (BEP 6).
         now: when its latest bytes came, monotonic seconds; the time of what they cause.
     """
@@ -99,8 +105,10 @@ class Peer:
         "peer_interested",
         "pieces",
         "receive_block",
+        "refusals",
         "released",
         "serving",
+        "snubbed",
         "uploaded",
         "uploads",
     )
@@ -136,7 +144,9 @@ class Peer:
         self.am_interested = self.peer_interested = False
         self.pieces = 0
         self.outstanding = 0
-        self.released: dict[tuple[int, int], None] = {}
+        self.snubbed = False
+        self.refusals = 0
+        self.released: dict[tuple[int, int], int] = {}
         self.depth = RequestDepth(config, now)
         self.downloaded = RateMeter(now)
         self.uploaded = RateMeter(now)
@@ -178,14 +188,25 @@ class Peer:
     def refuse(self, index: int, begin: int, length: int) -> None:
         """Refuse a request; without the Fast extension the only way is silence."""
         if self.fast:
+            self.refusals += 1
             self.link.send(messages.reject(index, begin, length))
 
     def release(self, index: int, begin: int) -> None:
         """A request of ours is given up; its answer may still come."""
         self.outstanding -= 1
+        times = self.released.pop((index, begin), 0) + 1
         if len(self.released) >= MAX_RELEASED:
             del self.released[next(iter(self.released))]
-        self.released[index, begin] = None
+        self.released[index, begin] = times
+
+    def answers_late(self, index: int, begin: int) -> bool:
+        """Take an answer to a request that was given up; False if there is none to be answered."""
+        times = self.released.get((index, begin), 0)
+        if times > 1:
+            self.released[index, begin] = times - 1
+        elif times:
+            del self.released[index, begin]
+        return times > 0
 
     # What it tells us: the MessageReceiver of protocol.wire.
 
@@ -235,6 +256,10 @@ class Peer:
     def receive_request(self, index: int, begin: int, length: int) -> None:
         """It asks for a block."""
         self._geometry.check_request(index, begin, length)
+        if self.refusals > MAX_UNREAD_REFUSALS:
+            if self.link.unsent_bytes:
+                raise RemoteProtocolError("flood of requests whose refusals it does not read")
+            self.refusals = 0
         self._events.request_received(self, index, begin, length)
 
     def receive_cancel(self, index: int, begin: int, length: int) -> None:

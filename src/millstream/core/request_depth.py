@@ -40,13 +40,13 @@ class RequestDepth:
                 self._growing = False
             if not self._growing:
                 # Half-way towards the sample: one slow second must not empty the pipe.
-                self.depth = max(MIN_DEPTH, min(self._cap, (self.depth + wanted + 1) // 2))
+                self.depth = min(self._cap, max(MIN_DEPTH, (self.depth + wanted + 1) // 2))
             self._blocks = 0
             self._since = now
 
     def timed_out(self) -> None:
         """A request was not answered: ask for little until the peer proves itself again."""
-        self.depth = MIN_DEPTH
+        self.depth = min(MIN_DEPTH, self._cap)
         self._growing = False
 
     @property

@@ -236,7 +236,8 @@ class TorrentMachine:
             self.touched.update(self.download.starved)
             self.download.starved.clear()
         if self.state == TorrentState.DOWNLOADING:
-            for peer in self.touched.values():
+            # Whoever let requests time out is asked for what the others leave.
+            for peer in sorted(self.touched.values(), key=lambda peer: peer.snubbed):
                 self.download.request(peer, now)
         self.touched.clear()
 

@@ -10,6 +10,7 @@ from millstream.core.geometry import ConnectionId
 from millstream.core.peer import Peer
 from millstream.core.upload_queue import Run
 from millstream.core.upload_slots import choose_slots
+from millstream.protocol.messages import BLOCK_LENGTH
 
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
 # from the disk or unsent. Libtorrent's send buffer watermark is 500 KiB for slow links; a fast
@@ -64,7 +65,7 @@ class Upload:
     def serve(self) -> None:
         """Start on as many waiting runs as the peers' links can take."""
         for connection, peer in list(self.waiting.items()):
-            while peer.serving + peer.link.unsent_bytes < SEND_WATERMARK:
+            while peer.serving + peer.link.unsent_bytes < _watermark(peer):
                 run = peer.uploads.take(MAX_RUN_LENGTH)
                 if run is None:
                     del self.waiting[connection]
@@ -87,3 +88,10 @@ class Upload:
         """The connection is closed."""
         peer.uploads.clear()
         self.waiting.pop(peer.id, None)
+
+
+def _watermark(peer: Peer) -> int:
+    """How much of the peer's data may be on its way: in proportion less if it asks for small
+    blocks, since each takes a buffer and the overhead of a message whatever its length.
+    """
+    return SEND_WATERMARK * peer.uploads.next_block_length // BLOCK_LENGTH

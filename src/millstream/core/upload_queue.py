@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from millstream.protocol.messages import BLOCK_LENGTH
+
 
 @dataclass(slots=True)
 class Run:
@@ -65,6 +67,11 @@ class UploadQueue:
                 last.end += length
                 return
         self._runs.append(Run(index, begin, begin + length, length))
+
+    @property
+    def next_block_length(self) -> int:
+        """The length of the first waiting request; of a usual one if none waits."""
+        return self._runs[0].block_length if self._runs else BLOCK_LENGTH
 
     def take(self, most: int) -> Run | None:
         """Remove and return the first run, cut to at most `most` bytes but at least one request."""

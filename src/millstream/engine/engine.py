@@ -111,9 +111,10 @@ class Engine:
             return
         for listener in self._listeners:
             listener.close()
-        await self._connector.close()
         for torrent in list(self._torrents.values()):
             await self.remove(torrent)
+        # Not before: until the last torrent is stopped there are new attempts.
+        await self._connector.close()
         for link in list(self._links.values()):
             link.close("engine is closed")
         self._running = False
@@ -201,7 +202,7 @@ class Engine:
         self._next_connection += 1
         link = Link(identity, connection, session, self._find_session, self._link_closed)
         self._links[identity] = link
-        asyncio.get_running_loop().call_later(
+        link.deadline = asyncio.get_running_loop().call_later(
             self.config.network.handshake_timeout, self._expect_handshake, link
         )
         return link
@@ -218,6 +219,8 @@ class Engine:
 
     def _link_closed(self, link: Link) -> None:
         self._links.pop(link.id, None)
+        if link.deadline is not None:
+            link.deadline.cancel()
 
     # The tick's sources.
 

@@ -59,6 +59,7 @@ class Link:
         self.incoming = owner is None
         self.peer: Peer | None = None
         self.is_closed = False
+        self.deadline: asyncio.TimerHandle | None = None
         self._owner = owner
         self._find_owner = find_owner
         self._closed = closed

@@ -48,12 +48,15 @@ class PieceHasher:
         self._done = asyncio.Event()
 
     async def run(self) -> None:
-        """Hash them all. When cancelled it submits nothing more."""
+        """Hash them all. When cancelled it submits nothing more, and waits for what it did."""
         self._submit()
         try:
             await self._done.wait()
-        finally:
+        except asyncio.CancelledError:
             self._pieces = iter(())
+            if self._in_flight:
+                await self._done.wait()
+            raise
 
     def take(self, result: DiskResult) -> None:
         """A job ended."""

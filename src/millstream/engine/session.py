@@ -33,6 +33,10 @@ from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.layout import FileLayout
 from millstream.storage.read_cache import ReadCache
 
+# However long its pieces are, a torrent may have so many at a disk that calls itself full: one to
+# hash, one to write, and one to come.
+PIECES_DESPITE_FULL_DISK = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -94,6 +98,8 @@ class TorrentSession:
 
     def check(self) -> None:
         """Find out in the background which pieces are there, then download or seed."""
+        self._shared.cache.forget(self.metainfo.info_hash)
+        self.checked_pieces = 0
         self.machine.set_state(TorrentState.CHECKING)
         self._checking = asyncio.get_running_loop().create_task(self._check())
 
@@ -102,7 +108,7 @@ class TorrentSession:
         self._set_have(every_piece(self.geometry.piece_count))
 
     async def stop(self) -> None:
-        """Close links, end a check, wait for pieces at the disk."""
+        """Close links, end a check, wait for what is at the disk, and keep no file open."""
         await self._end_check()
         if self.machine.state is not TorrentState.STOPPED:
             self.machine.set_state(TorrentState.STOPPED)
@@ -110,9 +116,10 @@ class TorrentSession:
             link.close("torrent is stopped")
         self.output(0.0)
         self._shared.disk.flush()
-        while self.machine.download.active.has_at_disk():
+        while self.machine.download.active.at_disk_count or self._reader.reading:
             self._changed.clear()
             await self._changed.wait()
+        self._shared.disk.release(self.root, self.layout.paths)
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""
@@ -143,6 +150,7 @@ class TorrentSession:
             return
         finally:
             self._checker = None
+            self.checked_pieces = 0  # unless the whole check came to its end
         self._set_have(have)
 
     def _set_have(self, have: int) -> None:
@@ -214,9 +222,11 @@ class TorrentSession:
         self.hub.emit(events.PieceFailed(index))
 
     def ban(self, address: PeerAddress, reason: str) -> None:
-        """Never talk to this peer again."""
+        """Never talk to this peer again, nor let its host come to us from another port."""
+        if self.swarm.is_banned(address, incoming=False):
+            return  # several of its pieces failed
         links = [link for link in self.links.values() if link.address == address]
-        self.swarm.ban(address, incoming=any(link.incoming for link in links))
+        self.swarm.ban(address, incoming=True)
         self.hub.emit(events.PeerBanned(address, reason))
         for link in links:
             link.close(reason)
@@ -243,13 +253,14 @@ class TorrentSession:
         """Admit a peer. Raises RemoteProtocolError if it is not wanted."""
         if handshake.info_hash != self.metainfo.info_hash:
             raise RemoteProtocolError("handshake for another torrent")
+        if self.swarm.is_banned(link.address, incoming=link.incoming):
+            raise RemoteProtocolError("peer is banned")
         if handshake.peer_id == self._shared.peer_id:
             self.swarm.ban(link.address, incoming=False)
             raise RemoteProtocolError("connected to ourselves")
-        if any(peer.peer_id == handshake.peer_id for peer in self.machine.peers.values()):
-            raise RemoteProtocolError("connected to this peer already")
         if not self.machine.is_active:
             raise RemoteProtocolError(f"torrent is {self.machine.state.value}")
+        self._refuse_twin(link, handshake.peer_id)
         peer = Peer(
             link.id,
             link.address,
@@ -266,6 +277,18 @@ class TorrentSession:
         self.machine.add_peer(peer)
         self.hub.emit(events.PeerConnected(link.address, client_name(handshake.peer_id)))
         return peer
+
+    def _refuse_twin(self, link: Link, peer_id: bytes) -> None:
+        """Keep one connection to each peer. If both sides connected at once, both must close the
+        same one, or none is left: the side with the greater id is the one that may connect, as in
+        libtorrent.
+        """
+        twins = [peer for peer in self.machine.peers.values() if peer.peer_id == peer_id]
+        for twin in twins:
+            same_way = twin.incoming == link.incoming or twin.address.host != link.address.host
+            if same_way or link.incoming != (peer_id > self._shared.peer_id):
+                raise RemoteProtocolError("connected to this peer already")
+            twin.link.close("connected to this peer twice")
 
     def touched(self, link: Link) -> None:
         """Messages came from a peer."""
@@ -324,13 +347,13 @@ class TorrentSession:
 
     def request(self, now: float) -> None:
         """Phase 3: top up the request queues."""
-        if not self._shared.disk.is_full:
-            self.machine.request(now)
+        self.machine.request(now)
 
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
-        if self._shared.disk.is_full:
+        at_disk = self.machine.download.active.at_disk_count
+        if at_disk > PIECES_DESPITE_FULL_DISK and self._shared.disk.is_full:
             for link in self.links.values():
                 link.connection.pause_reading()
 

@@ -161,6 +161,10 @@ class Torrent:
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
         session = self._session
+        if session.machine.is_active or self.state is TorrentState.CHECKING:
+            return
+        # After an error, other jobs that failed may still be on their way from the disk.
+        await session.stop()
         if session.checked_pieces < session.geometry.piece_count:
             session.check()
         else:

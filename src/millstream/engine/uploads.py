@@ -29,7 +29,7 @@ class _Reading:
 
 
 class RunReader:
-    """Reads the runs of one torrent and sends them.
+    """Reads the runs of one torrent and sends them. `reading` counts those at the disk.
 
     Args:
         torrent: whose pieces.
@@ -55,6 +55,7 @@ class RunReader:
         self._disk = disk
         self._cache = cache
         self._upload = upload
+        self.reading = 0
 
     def serve(self, link: Link, peer: Peer, run: Run) -> None:
         """Send the run, now or when it was read."""
@@ -67,6 +68,7 @@ class RunReader:
         extents = self._layout.extents(offset, run.length)
         into = buffer.view[: run.length]
         reading = _Reading(link, peer, run, buffer)
+        self.reading += 1
         self._disk.submit_read(Read(self._torrent, self._root, extents, into, reading))
 
     def take(self, job: Read, *, succeeded: bool) -> None:
@@ -74,6 +76,7 @@ class RunReader:
         reading = job.tag
         if not isinstance(reading, _Reading):
             return
+        self.reading -= 1
         if succeeded:
             self._cache.keep(self._torrent, reading.run.index, reading.buffer)
             self._send(reading)

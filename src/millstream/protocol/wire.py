@@ -118,13 +118,19 @@ class WireDecoder:
         low, end = 0, len(view)
         if self._kept:
             low = self._complete_kept(view, receiver)
-        receive_block = receiver.receive_block
+        receive_block, receive_request = receiver.receive_block, receiver.receive_request
+        last_header = end - 13
         while end - low >= 4:
-            if end - low >= 13 and view[low + 4] == _PIECE:
-                length, _, index, begin = _PIECE_HEADER(view, low)
+            if low <= last_header:  # most messages by far are blocks, or requests on a seed
+                length, kind, index, begin = _PIECE_HEADER(view, low)
                 stop = low + 4 + length
-                if stop <= end and 9 <= length <= MAX_MESSAGE_LENGTH:
+                if kind == _PIECE and stop <= end and 9 <= length <= MAX_MESSAGE_LENGTH:
                     receive_block(index, begin, view[low + 13 : stop])
+                    low = stop
+                    continue
+                if kind == _REQUEST and stop <= end and length == 13:
+                    (block_length,) = _ONE(view, low + 13)
+                    receive_request(index, begin, block_length)
                     low = stop
                     continue
             (length,) = _ONE(view, low)

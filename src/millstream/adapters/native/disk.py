@@ -34,6 +34,9 @@ HASH_STEP = 256 << 10
 # Jobs of fewer bytes than this stay together on one worker: waking another costs more.
 MIN_BATCH_BYTES = 256 << 10
 
+# Finished jobs that may wait for the loop to be woken while workers are busy.
+MAX_UNTOLD_RESULTS = 4
+
 
 class NativeDiskQueue:
     """Implements `interfaces.disk.DiskQueue`. Create and use it in the loop's thread."""
@@ -158,8 +161,11 @@ class NativeDiskQueue:
         while (batch := self._batches.get()) is not None:
             for job in batch:
                 self._finished.append(self._run(job, hash_buffer))
-            # Two workers may both wake the loop; the second finds nothing and that is fine.
-            if not self._waking and loop is not None:
+            # While there is more to do, results wait to share a wake-up of the loop. Two workers
+            # may both wake it; the second finds nothing and that is fine.
+            if self._waking or loop is None:
+                continue
+            if self._batches.empty() or len(self._finished) >= MAX_UNTOLD_RESULTS:
                 self._waking = True
                 loop.call_soon_threadsafe(self._collect)
 
@@ -199,10 +205,10 @@ class NativeDiskQueue:
     def _write(self, root: str, extent: Extent, data: memoryview) -> None:
         if extent.path is None:
             return
-        with self._files.use(os.path.join(root, extent.path), write=True) as descriptor:
+        with self._files.use(os.path.join(root, extent.path), write=True) as file, file.write_lock:
             at = extent.offset
             while data:
-                written = os.pwrite(descriptor, data, at)
+                written = os.pwrite(file.descriptor, data, at)
                 data = data[written:]
                 at += written
 
@@ -210,10 +216,10 @@ class NativeDiskQueue:
         if extent.path is None:
             into[:] = bytes(extent.length)
             return
-        with self._files.use(os.path.join(root, extent.path), write=False) as descriptor:
+        with self._files.use(os.path.join(root, extent.path), write=False) as file:
             at = extent.offset
             while into:
-                length = os.preadv(descriptor, [into], at)
+                length = os.preadv(file.descriptor, [into], at)
                 if not length:
                     raise OSError(None, "the file is shorter than it should be")
                 into = into[length:]

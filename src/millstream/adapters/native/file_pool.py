@@ -11,11 +11,20 @@ from contextlib import contextmanager
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-class _OpenFile:
-    __slots__ = ("descriptor", "doomed", "users", "writable")
+class OpenFile:
+    """A file in the pool.
+
+    Attributes:
+        descriptor: for positional reads and writes.
+        write_lock: the kernel lets one writer into a file at a time and others spin at the door;
+            whoever writes takes this first and sleeps instead.
+    """
+
+    __slots__ = ("descriptor", "doomed", "users", "writable", "write_lock")
 
     def __init__(self, descriptor: int, *, writable: bool) -> None:
         self.descriptor = descriptor
+        self.write_lock = threading.Lock()
         self.writable = writable
         self.users = 0
         self.doomed = False
@@ -30,32 +39,32 @@ class FilePool:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._files: OrderedDict[str, _OpenFile] = OrderedDict()
+        self._files: OrderedDict[str, OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
-    def use(self, path: str, *, write: bool) -> Iterator[int]:
-        """A descriptor for positional reads, and for writes if asked; raises OSError.
+    def use(self, path: str, *, write: bool) -> Iterator[OpenFile]:
+        """A file for positional reads, and for writes if asked; raises OSError.
 
         For writing, the file and its parent directories are created where missing.
         """
         file = self._acquire(path, write=write)
         try:
-            yield file.descriptor
+            yield file
         finally:
             with self._lock:
                 file.users -= 1
                 if file.doomed and not file.users:
                     os.close(file.descriptor)
 
-    def _acquire(self, path: str, *, write: bool) -> _OpenFile:
+    def _acquire(self, path: str, *, write: bool) -> OpenFile:
         with self._lock:
             file = self._files.get(path)
             if file is not None and (file.writable or not write):
                 self._files.move_to_end(path)
                 file.users += 1
                 return file
-        fresh = _OpenFile(_open(path, write=write), writable=write)
+        fresh = OpenFile(_open(path, write=write), writable=write)
         with self._lock:
             fresh.users = 1
             self._doom(self._files.pop(path, None))
@@ -75,7 +84,7 @@ class FilePool:
             while self._files:
                 self._doom(self._files.popitem()[1])
 
-    def _doom(self, file: _OpenFile | None) -> None:
+    def _doom(self, file: OpenFile | None) -> None:
         if file is not None:
             file.doomed = True
             if not file.users:

@@ -24,8 +24,9 @@ from millstream.interfaces.network import Buffer, Connection, ConnectionHandler,
 from millstream.protocol.compact import PeerAddress
 
 # One receive buffer serves all connections of a loop: data is decoded before the next receive.
-# 128 KiB stays in the second-level cache while its blocks are copied out (docs/performance.md).
-RECEIVE_BUFFER_LENGTH = 128 << 10
+# Larger ones save turns of the loop, and only the part that was filled touches the cache; figures
+# in docs/performance.md.
+RECEIVE_BUFFER_LENGTH = 512 << 10
 
 # Buffers of one vectored send; Linux takes 1024 (IOV_MAX).
 MAX_SEND_BUFFERS = 512
@@ -34,6 +35,39 @@ MAX_SEND_BUFFERS = 512
 MAX_ACCEPTS = 64
 
 SentCallback = Callable[[], None]
+
+
+class _Batch:
+    """What one `write_many` is to send, and how far that got. `unsent` counts bytes."""
+
+    __slots__ = ("_at", "_buffers", "_within", "sent", "unsent")
+
+    def __init__(self, buffers: Sequence[Buffer], sent: SentCallback | None) -> None:
+        self._buffers = buffers
+        self._at = 0  # the first buffer that is not wholly sent
+        self._within = 0  # and how much of it is
+        self.unsent = sum(map(len, buffers))
+        self.sent = sent
+
+    def next_buffers(self) -> Sequence[Buffer]:
+        """As many of the unsent buffers as one call takes."""
+        if not self._within and len(self._buffers) <= MAX_SEND_BUFFERS:
+            return self._buffers[self._at :] if self._at else self._buffers
+        rest = list(self._buffers[self._at : self._at + MAX_SEND_BUFFERS])
+        rest[0] = memoryview(rest[0])[self._within :]
+        return rest
+
+    def advance(self, sent: int) -> None:
+        """So many bytes were taken."""
+        self.unsent -= sent
+        if not self.unsent:
+            return
+        sent += self._within
+        at, buffers = self._at, self._buffers
+        while sent >= (length := len(buffers[at])):
+            sent -= length
+            at += 1
+        self._at, self._within = at, sent
 
 
 class NativeConnection:
@@ -67,7 +101,7 @@ class NativeConnection:
         self._descriptor = connected.fileno()
         self._receive_buffer = receive_buffer
         self._handler: ConnectionHandler | None = None
-        self._unsent: deque[memoryview | SentCallback] = deque()
+        self._unsent: deque[_Batch] = deque()
         self._reading = self._writing = self._sending = self._closed = False
         self._paused = False
         self.remote = remote
@@ -81,21 +115,7 @@ class NativeConnection:
 
     def write(self, data: bytes) -> None:
         """See `interfaces.network.Connection`."""
-        if self._closed:
-            return
-        if not self._unsent:
-            try:
-                sent = self._socket.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._lose(error)
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-        self._keep(memoryview(data))
-        self._wait_writable()
+        self.write_many((data,))
 
     def write_many(self, buffers: Sequence[Buffer], sent: SentCallback | None = None) -> None:
         """See `interfaces.network.Connection`."""
@@ -103,13 +123,11 @@ class NativeConnection:
             if sent is not None:
                 self._loop.call_soon(sent)
             return
-        idle = not self._unsent
-        for buffer in buffers:
-            self._keep(memoryview(buffer))
-        if sent is not None:
-            self._unsent.append(sent)
+        batch = _Batch(buffers, sent)
+        self.unsent_bytes += batch.unsent
+        self._unsent.append(batch)
         # Whoever is sending already, and called `sent`, sends this too.
-        if idle and not self._sending and self._send_unsent():
+        if len(self._unsent) == 1 and not self._sending and self._send_unsent():
             self._wait_writable()
 
     def pause_reading(self) -> None:
@@ -155,48 +173,22 @@ class NativeConnection:
         """Send what the kernel takes; whether something is left."""
         self._sending = True
         try:
-            return self._send_all()
+            while self._unsent:
+                batch = self._unsent[0]
+                while batch.unsent:
+                    sent = self._socket.sendmsg(batch.next_buffers())
+                    self.unsent_bytes -= sent
+                    batch.advance(sent)
+                self._unsent.popleft()
+                if batch.sent is not None:
+                    batch.sent()
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError as error:
+            self._lose(error)
         finally:
             self._sending = False
-
-    def _send_all(self) -> bool:
-        unsent = self._unsent
-        while unsent:
-            batch = [part for part in _first(unsent) if isinstance(part, memoryview)]
-            try:
-                sent = self._socket.sendmsg(batch) if batch else 0
-            except (BlockingIOError, InterruptedError):
-                return True
-            except OSError as error:
-                self._lose(error)
-                return False
-            self.unsent_bytes -= sent
-            if not self._drop_sent(sent):
-                return True
         return False
-
-    def _drop_sent(self, sent: int) -> bool:
-        """Take `sent` bytes off the front; whether the last send took all that it was given."""
-        unsent = self._unsent
-        for _ in range(min(len(unsent), MAX_SEND_BUFFERS)):
-            part = unsent[0]
-            if isinstance(part, memoryview):
-                length = len(part)
-                if sent < length:
-                    unsent[0] = part[sent:]
-                    return False
-                sent -= length
-                unsent.popleft()
-            else:
-                unsent.popleft()
-                part()
-                if self._closed:
-                    return False
-        return True
-
-    def _keep(self, view: memoryview) -> None:
-        self._unsent.append(view)
-        self.unsent_bytes += len(view)
 
     def _wait_writable(self) -> None:
         if not self._writing and not self._closed:
@@ -213,21 +205,14 @@ class NativeConnection:
         self._socket.close()
         self.unsent_bytes = 0
         while self._unsent:
-            part = self._unsent.popleft()
-            if not isinstance(part, memoryview):
-                part()
+            batch = self._unsent.popleft()
+            if batch.sent is not None:
+                batch.sent()
         self._loop.call_soon(self._tell_lost, reason)
 
     def _tell_lost(self, reason: Exception | None) -> None:
         if self._handler is not None:
             self._handler.connection_lost(reason)
-
-
-def _first(unsent: deque[memoryview | SentCallback]) -> list[memoryview | SentCallback]:
-    """The parts that one send takes at most."""
-    if len(unsent) <= MAX_SEND_BUFFERS:
-        return list(unsent)
-    return [unsent[number] for number in range(MAX_SEND_BUFFERS)]
 
 
 class NativeListener:

@@ -1,0 +1,29 @@
+"""What all tests share: Hypothesis profiles and the way to the recording fakes.
+
+`default` is the same on every machine and every run. `fuzz` (`--hypothesis-profile=fuzz`) looks for
+news: many examples, new ones each time, and prints how to repeat what it finds.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default", derandomize=True, deadline=None, max_examples=100, stateful_step_count=30
+)
+settings.register_profile(
+    "fuzz",
+    derandomize=False,
+    deadline=None,
+    max_examples=5000,
+    stateful_step_count=80,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("default")
+
+# `import fakes` works from every test, under every import mode of pytest.
+sys.path.insert(0, str(Path(__file__).parent / "unit" / "core"))

@@ -1,0 +1,608 @@
+from __future__ import annotations
+
+import pytest
+from fakes import DownloadStage, pieces
+
+from millstream.core import download as download_module
+from millstream.core import endgame
+from millstream.core.config import TransferConfig
+from millstream.core.request_depth import MIN_DEPTH
+from millstream.errors import RemoteProtocolError
+from millstream.protocol.messages import BLOCK_LENGTH
+
+TIMEOUT = TransferConfig().request_timeout
+
+
+def begun(asked: list[tuple[int, int]]) -> list[int]:
+    """The pieces in the order they were first asked for."""
+    return list(dict.fromkeys(piece for piece, _ in asked))
+
+
+# Asking: which pieces.
+
+
+def test_rarest_first():
+    stage = DownloadStage(4, 2)
+    peer = stage.peer()
+    stage.peer("*   ")
+    stage.peer("*** ")
+    stage.peer("** *")
+    assert begun(stage.ask(peer))[2:] == [1, 0]
+
+
+def test_random_among_equals():
+    orders = set()
+    for seed in range(30):
+        stage = DownloadStage(3, 2, seed=seed)
+        orders.add(tuple(begun(stage.ask(stage.peer()))))
+    assert len(orders) == 6
+
+
+def test_the_generator_decides():
+    asked = []
+    for _ in range(2):
+        stage = DownloadStage(20, 2, seed=5)
+        asked.append(stage.ask(stage.peer()))
+    assert asked[0] == asked[1]
+
+
+def test_sequential():
+    stage = DownloadStage(5, 2)
+    stage.download.picker.sequential = True
+    stage.peer("**   ")
+    assert begun(stage.ask(stage.peer(" * **"))) == [1, 3, 4]
+
+
+def test_pieces_that_were_begun_come_first():
+    stage = DownloadStage(8, 4)
+    first = stage.ask(stage.peer(depth=6))
+    assert len(first) == 6
+    rest = stage.ask(stage.peer(depth=4))
+    # The two blocks that are left of the second piece, then a new piece.
+    assert rest[:2] == [(first[-1][0], 2), (first[-1][0], 3)]
+    assert len(begun(rest)) == 2
+
+
+def test_only_pieces_that_the_peer_has():
+    stage = DownloadStage(4, 4)
+    stage.ask(stage.peer("*   ", depth=2))
+    assert begun(stage.ask(stage.peer(" *  "))) == [1]
+
+
+def test_only_pieces_that_we_lack_and_want():
+    stage = DownloadStage(4, 2)
+    stage.download.have = pieces("*   ")
+    stage.download.wanted = pieces("** *")
+    peer = stage.peer()
+    assert sorted(begun(stage.ask(peer))) == [1, 3]
+    assert stage.download.missing == pieces(" * *")
+    assert stage.download.is_useful(peer)
+    assert not stage.download.is_useful(stage.peer("* * "))
+
+
+def test_blocks_are_asked_for_once_while_there_are_others():
+    stage = DownloadStage(4, 4)
+    peers = [stage.peer(depth=5) for _ in range(4)]
+    asked = [block for peer in peers for block in stage.ask(peer)]
+    assert len(set(asked)) == len(asked) == 16
+
+
+def test_short_last_blocks():
+    stage = DownloadStage(2, 2, last_length=100)
+    assert sorted(stage.ask(stage.peer())) == [(0, 0), (0, 1), (1, 0)]
+    stage.check_invariant()
+
+
+# Asking: how much.
+
+
+def test_requests_leave_in_one_send():
+    stage = DownloadStage(8, 4)
+    peer = stage.peer()
+    stage.ask(peer)
+    assert peer.outstanding == 32
+    assert stage.links[peer.id].sends == 1
+
+
+def test_no_more_than_the_depth():
+    stage = DownloadStage(8, 4)
+    peer = stage.peer(depth=7)
+    assert len(stage.ask(peer)) == 7
+    assert stage.ask(peer) == []
+    stage.check_invariant()
+
+
+def test_a_full_queue_is_topped_up_in_batches():
+    stage = DownloadStage(64, 4)
+    peer = stage.peer(depth=32)
+    asked = stage.ask(peer)
+    peer.depth._growing = False
+    stage.deliver(peer, *asked[:7])
+    assert stage.ask(peer) == []
+    stage.deliver(peer, asked[7])
+    assert len(stage.ask(peer)) == 8
+
+
+def test_the_depth_follows_what_comes():
+    stage = DownloadStage(64, 4)
+    peer = stage.peer(depth=32)
+    stage.deliver(peer, *stage.ask(peer))
+    # Slow start: each block that comes makes room for two.
+    assert len(stage.ask(peer)) == 64
+
+
+@pytest.mark.parametrize("change", [{"peer_choking": True}, {"am_interested": False}])
+def test_nothing_is_asked_of_who_chokes_or_bores_us(change):
+    stage = DownloadStage()
+    peer = stage.peer()
+    for name, value in change.items():
+        setattr(peer, name, value)
+    assert stage.ask(peer) == []
+
+
+def test_no_more_pieces_than_the_pool_has_room_for():
+    stage = DownloadStage(8, 4, room=2)
+    peer = stage.peer()
+    assert len(begun(stage.ask(peer))) == 2
+    assert stage.pool.room == 0
+    assert list(stage.download.starved) == [peer.id]
+    stage.check_invariant()
+
+
+def test_one_piece_is_always_allowed():
+    stage = DownloadStage(4, 2, room=1)
+    stage.pool.reserve(10 * stage.geometry.piece_length)
+    assert len(begun(stage.ask(stage.peer()))) == 1
+
+
+def test_room_comes_back_from_the_disk():
+    stage = DownloadStage(4, 2, room=1)
+    peer = stage.peer()
+    asked = stage.ask(peer)
+    stage.deliver(peer, *asked)
+    assert stage.ask(peer) == []
+    assert stage.write() == ([asked[0][0]], [])
+    assert len(begun(stage.ask(peer))) == 1
+
+
+# Taking in.
+
+
+def test_a_whole_piece_goes_to_the_disk_once():
+    stage = DownloadStage(1, 3, last_length=2 * BLOCK_LENGTH + 7)
+    peer = stage.peer()
+    assert len(stage.ask(peer)) == 3
+    stage.deliver(peer, (0, 2), (0, 0))
+    assert stage.download.whole == []
+    stage.deliver(peer, (0, 1))
+    assert [piece.index for piece in stage.download.whole] == [0]
+    stage.check_invariant()
+    assert stage.write() == ([0], [])
+    assert stage.download.have == pieces("*")
+    assert stage.pool.reserved_bytes == 0
+    assert peer.downloaded.total == stage.geometry.total_length
+    assert stage.download.wasted == 0
+
+
+def test_contributors_are_recorded():
+    stage = DownloadStage(1, 4)
+    alice, bob = stage.peer(depth=3), stage.peer(depth=3)
+    stage.deliver(alice, *stage.ask(alice))
+    stage.deliver(bob, *stage.ask(bob))
+    assert stage.download.whole[0].owner == [alice.id] * 3 + [bob.id]
+    assert stage.download.whole[0].contributors() == {alice.id, bob.id}
+
+
+@pytest.mark.parametrize(
+    ("piece", "begin"),
+    [
+        (0, 0),
+        (1, 0),
+        (3, BLOCK_LENGTH),
+        (3, 2 * BLOCK_LENGTH),
+        (3, 1),
+        (4, 0),
+        (2**32 - 1, 0),
+        (3, 2**32 - 1),
+    ],
+)
+def test_a_block_that_was_not_requested_is_an_offence(piece, begin):
+    stage = DownloadStage(4, 2, last_length=BLOCK_LENGTH)
+    alice, bob = stage.peer("*  *"), stage.peer("*   ")
+    stage.ask(alice)
+    stage.ask(bob)
+    with pytest.raises(RemoteProtocolError, match="not requested"):
+        stage.receive(bob, piece, begin, bytes(BLOCK_LENGTH))
+    stage.check_invariant()
+
+
+def test_a_block_that_came_already_is_an_offence():
+    stage = DownloadStage(1, 2)
+    peer = stage.peer()
+    stage.ask(peer)
+    stage.deliver(peer, (0, 0))
+    with pytest.raises(RemoteProtocolError, match="not requested"):
+        stage.deliver(peer, (0, 0))
+    stage.deliver(peer, (0, 1))
+    with pytest.raises(RemoteProtocolError, match="not requested"):
+        stage.deliver(peer, (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("block", "length"),
+    [
+        (0, 0),
+        (0, 1),
+        (0, BLOCK_LENGTH - 1),
+        (0, BLOCK_LENGTH + 1),
+        (0, BLOCK_LENGTH + 100),  # to the end of the piece, over two blocks
+        (1, 99),
+        (1, 101),
+        (1, BLOCK_LENGTH),
+    ],
+)
+def test_a_block_of_the_wrong_length_is_an_offence(block, length):
+    stage = DownloadStage(1, 2, last_length=BLOCK_LENGTH + 100)
+    peer = stage.peer()
+    stage.ask(peer)
+    with pytest.raises(RemoteProtocolError, match=f"block of {length} bytes"):
+        stage.receive(peer, 0, block * BLOCK_LENGTH, bytes(length))
+    stage.check_invariant()
+
+
+# Endgame.
+
+
+def endgame_stage(blocks: int = 2):
+    """One piece: all its blocks are owed by the first peer, and the second has nothing to do."""
+    stage = DownloadStage(1, blocks)
+    alice, bob = stage.peer(depth=500), stage.peer()
+    assert len(stage.ask(alice)) == blocks
+    stage.now += endgame.PATIENCE
+    return stage, alice, bob
+
+
+def test_what_another_owes_is_asked_for_twice():
+    stage, alice, bob = endgame_stage()
+    assert stage.ask(bob) == [(0, 1), (0, 0)]
+    assert (alice.outstanding, bob.outstanding) == (2, 2)
+    stage.check_invariant()
+
+
+def test_not_before_it_had_time_to_come():
+    stage, _, bob = endgame_stage()
+    stage.now -= 0.01
+    assert stage.ask(bob) == []
+
+
+def test_a_few_at_a_time():
+    stage, _, bob = endgame_stage(64)
+    assert len(stage.ask(bob)) == endgame.MAX_DUPLICATES_PER_PEER
+    assert stage.ask(bob) == []
+    stage.deliver(bob, (0, 63))
+    assert stage.ask(bob) == [(0, 55)]
+    stage.check_invariant()
+
+
+def test_whoever_is_second_gets_a_cancel():
+    stage, alice, bob = endgame_stage()
+    stage.ask(bob)
+    stage.deliver(bob, (0, 1))
+    assert stage.sent(alice) == [("cancel", 0, BLOCK_LENGTH, BLOCK_LENGTH)]
+    stage.deliver(alice, (0, 0))
+    assert stage.sent(bob) == [("cancel", 0, 0, BLOCK_LENGTH)]
+    assert (alice.outstanding, bob.outstanding) == (0, 0)
+    assert stage.download.whole[0].owner == [alice.id, bob.id]
+    stage.check_invariant()
+
+
+def test_a_duplicate_that_came_before_the_cancel_is_wasted_and_forgiven():
+    stage, alice, bob = endgame_stage()
+    stage.ask(bob)
+    stage.deliver(bob, (0, 1))
+    stage.deliver(alice, (0, 1))
+    assert stage.download.wasted == BLOCK_LENGTH
+    stage.check_invariant()
+    with pytest.raises(RemoteProtocolError):
+        stage.deliver(alice, (0, 1))
+
+
+def test_a_rejected_duplicate_is_not_awaited():
+    stage, alice, bob = endgame_stage(1)
+    stage.ask(bob)
+    stage.download.rejected(bob, 0, 0)
+    stage.check_invariant()
+    stage.deliver(alice, (0, 0))
+    assert stage.sent(bob) == []
+    assert stage.write() == ([0], [])
+
+
+def test_a_duplicate_takes_over_from_an_owner_that_goes():
+    stage, alice, bob = endgame_stage(1)
+    stage.ask(bob)
+    stage.gone(alice)
+    stage.check_invariant()
+    stage.deliver(bob, (0, 0))
+    assert stage.write() == ([0], [])
+
+
+# Giving up.
+
+
+def test_unanswered_requests_are_freed_for_others():
+    stage = DownloadStage(1, 2)
+    alice, bob = stage.peer(), stage.peer()
+    stage.ask(alice)
+    stage.now += TIMEOUT
+    stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 2
+    stage.now += 0.1
+    stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 0
+    assert alice.depth.depth == MIN_DEPTH
+    assert stage.ask(bob) == [(0, 0), (0, 1)]
+    stage.check_invariant()
+
+
+def test_a_timeout_counts_from_the_request():
+    stage = DownloadStage(1, 2)
+    alice = stage.peer(depth=1)
+    assert stage.ask(alice) == [(0, 0)]
+    stage.now += TIMEOUT - 1
+    alice.depth.depth = 2
+    assert stage.ask(alice) == [(0, 1)]
+    stage.now += 2
+    stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 1
+    stage.check_invariant()
+
+
+def test_who_was_asked_in_the_endgame_has_its_own_time():
+    stage, alice, bob = endgame_stage(1)
+    stage.now = TIMEOUT - 1
+    assert stage.ask(bob) == [(0, 0)]
+    stage.now = 2 * TIMEOUT - 2
+    stage.download.check_timeouts(stage.now)
+    assert bob.outstanding == 1
+    assert bob.depth.depth > MIN_DEPTH
+    stage.now = 2 * TIMEOUT
+    stage.download.check_timeouts(stage.now)
+    stage.check_invariant()
+    assert (alice.outstanding, bob.outstanding) == (0, 0)
+
+
+def late_stage():
+    """Two blocks: the first came from alice, the second was given up on."""
+    stage = DownloadStage(1, 2)
+    alice, bob = stage.peer(), stage.peer()
+    stage.ask(alice)
+    stage.deliver(alice, (0, 0))
+    stage.now += TIMEOUT + 1
+    stage.download.check_timeouts(stage.now)
+    return stage, alice, bob
+
+
+def test_a_late_answer_is_welcome_while_nobody_else_was_asked():
+    stage, alice, _ = late_stage()
+    stage.deliver(alice, (0, 1))
+    stage.check_invariant()
+    assert stage.download.wasted == 0
+    assert stage.write() == ([0], [])
+
+
+def test_a_late_answer_is_welcome_while_somebody_else_is_asked():
+    stage, alice, bob = late_stage()
+    assert stage.ask(bob) == [(0, 1)]
+    stage.deliver(alice, (0, 1))
+    assert stage.sent(bob) == [("cancel", 0, BLOCK_LENGTH, BLOCK_LENGTH)]
+    assert stage.download.whole[0].contributors() == {alice.id}
+    stage.check_invariant()
+
+
+def test_an_answer_that_is_too_late_is_wasted_and_no_offence():
+    stage, alice, bob = late_stage()
+    stage.ask(bob)
+    stage.deliver(bob, (0, 1))
+    stage.deliver(alice, (0, 1))
+    assert stage.download.wasted == BLOCK_LENGTH
+    assert stage.write() == ([0], [])
+
+
+def test_a_late_answer_of_the_wrong_length_is_an_offence():
+    stage, alice, _ = late_stage()
+    with pytest.raises(RemoteProtocolError, match="block of 5 bytes"):
+        stage.receive(alice, 0, BLOCK_LENGTH, b"short")
+
+
+def test_who_is_asked_again_may_answer_each_time():
+    stage, alice, _ = late_stage()
+    for _ in range(2):
+        assert stage.ask(alice) == [(0, 1)]
+        stage.now += TIMEOUT + 1
+        stage.download.check_timeouts(stage.now)
+    assert stage.ask(alice) == [(0, 1)]
+    for _ in range(4):
+        stage.deliver(alice, (0, 1))
+    with pytest.raises(RemoteProtocolError):
+        stage.deliver(alice, (0, 1))
+
+
+def test_who_is_asked_again_may_refuse_one_and_answer_the_other():
+    stage, alice, _ = late_stage()
+    assert stage.ask(alice) == [(0, 1)]
+    stage.download.rejected(alice, 0, BLOCK_LENGTH)
+    stage.check_invariant()
+    stage.deliver(alice, (0, 1))
+    assert stage.write() == ([0], [])
+
+
+def test_a_rejected_request_is_asked_of_somebody_else():
+    stage = DownloadStage(1, 2)
+    alice, bob = stage.peer(), stage.peer()
+    stage.ask(alice)
+    stage.download.rejected(alice, 0, BLOCK_LENGTH)
+    assert alice.outstanding == 1
+    assert stage.ask(bob) == [(0, 1)]
+    stage.check_invariant()
+
+
+@pytest.mark.parametrize(("piece", "begin"), [(0, 0), (1, 0), (0, 2 * BLOCK_LENGTH), (9, 0)])
+def test_a_reject_of_what_was_not_requested_means_nothing(piece, begin):
+    stage = DownloadStage(2, 2)
+    alice, bob = stage.peer("* "), stage.peer("* ")
+    stage.ask(alice)
+    stage.download.rejected(bob, piece, begin)
+    assert (alice.outstanding, bob.outstanding) == (2, 0)
+    stage.check_invariant()
+
+
+def test_who_goes_owes_nothing_and_holds_up_nobody():
+    # Seed 004: requests that were kept under an address that no longer existed stalled for good.
+    stage = DownloadStage(2, 2)
+    alice = stage.peer()
+    asked = stage.ask(alice)
+    stage.deliver(alice, asked[0])
+    stage.gone(alice)
+    stage.check_invariant()
+    assert stage.pool.reserved_bytes == stage.geometry.piece_length
+    bob = stage.peer()
+    assert sorted(stage.ask(bob)) == sorted(asked[1:])
+    stage.deliver(bob, *asked[1:])
+    verified, _ = stage.write()
+    assert sorted(verified) == [0, 1]
+
+
+def test_who_goes_is_no_longer_counted():
+    stage = DownloadStage(4, 2, room=1)
+    alice, bob = stage.peer("**  "), stage.peer("*   ")
+    stage.ask(alice)
+    stage.gone(alice)
+    assert [stage.download.availability.of(piece) for piece in range(4)] == [1, 0, 0, 0]
+    assert alice.id not in stage.download.starved
+    stage.gone(bob)
+    assert stage.download.availability.available() == 0
+    assert stage.pool.reserved_bytes == 0
+
+
+# The disk's answers.
+
+
+def shared_piece(*, corrupt: list[tuple[int, int]]):
+    """A piece of which alice gave the first two blocks and bob the others."""
+    stage = DownloadStage(1, 4)
+    alice, bob = stage.peer(depth=2), stage.peer(depth=2)
+    for peer in (alice, bob):
+        stage.deliver(peer, *stage.ask(peer), corrupt=corrupt)
+        peer.fresh_blocks = 0
+    return stage, alice, bob
+
+
+def test_a_sole_contributor_is_found_at_once():
+    stage = DownloadStage(1, 2)
+    peer = stage.peer()
+    stage.deliver(peer, *stage.ask(peer), corrupt=[(0, 1)])
+    assert stage.write() == ([], [peer.address])
+    assert stage.download.have == 0
+    assert stage.download.wasted == stage.geometry.piece_length
+    assert stage.pool.reserved_bytes == 0
+    stage.check_invariant()
+
+
+def test_of_several_contributors_the_one_whose_block_differs_is_found():
+    stage, _, bob = shared_piece(corrupt=[(0, 3)])
+    assert stage.write() == ([], [])
+    carol = stage.peer()
+    stage.deliver(carol, *stage.ask(carol))
+    assert stage.write() == ([0], [bob.address])
+
+
+def test_a_suspect_piece_comes_from_one_peer_alone():
+    stage, alice, bob = shared_piece(corrupt=[(0, 3)])
+    stage.write()
+    alice.depth.depth = 2
+    assert stage.ask(alice) == [(0, 0), (0, 1)]
+    assert stage.ask(bob) == []
+    stage.now += 10 * endgame.PATIENCE
+    assert stage.ask(bob) == []
+    stage.deliver(alice, (0, 0), (0, 1), corrupt=[(0, 0)])
+    assert stage.ask(bob) == []
+    stage.deliver(alice, *stage.ask(alice))
+    assert stage.write() == ([], [alice.address])
+
+
+def test_a_suspect_piece_is_not_left_to_a_peer_that_went():
+    stage, alice, bob = shared_piece(corrupt=[(0, 3)])
+    stage.write()
+    stage.ask(alice)
+    stage.deliver(alice, (0, 0))
+    stage.gone(alice)
+    asked = stage.ask(bob)
+    stage.deliver(bob, *asked)
+    while (0, 3) not in asked:
+        asked = stage.ask(bob)
+        stage.deliver(bob, *asked)
+    assert stage.write()[0] == [0]
+
+
+def test_a_suspect_piece_is_not_left_to_a_peer_that_is_silent():
+    stage, alice, bob = shared_piece(corrupt=[(0, 3)])
+    stage.write()
+    alice.depth.depth = bob.depth.depth = 4
+    assert len(stage.ask(alice)) == 4
+    stage.deliver(alice, (0, 0))
+    stage.now += TIMEOUT + 1
+    stage.download.check_timeouts(stage.now)
+    assert stage.ask(bob) == [(0, 1), (0, 2), (0, 3)]
+
+
+def test_a_suspect_piece_is_not_left_to_a_peer_that_refuses():
+    stage, alice, bob = shared_piece(corrupt=[(0, 3)])
+    stage.write()
+    alice.depth.depth = bob.depth.depth = 4
+    stage.ask(alice)
+    stage.deliver(alice, (0, 0))
+    alice.peer_choking = True
+    for block in (1, 2, 3):
+        stage.download.rejected(alice, 0, block * BLOCK_LENGTH)
+    assert stage.ask(bob) == [(0, 1), (0, 2), (0, 3)]
+
+
+def test_a_culprit_is_found_though_it_is_gone():
+    stage, alice, bob = shared_piece(corrupt=[(0, 3)])
+    stage.gone(bob)
+    stage.write()
+    stage.gone(alice)
+    carol = stage.peer()
+    stage.deliver(carol, *stage.ask(carol))
+    assert stage.write() == ([0], [bob.address])
+
+
+def test_a_sole_contributor_is_found_though_it_is_gone():
+    stage = DownloadStage(1, 2)
+    peer = stage.peer()
+    stage.deliver(peer, *stage.ask(peer), corrupt=[(0, 1)])
+    stage.gone(peer)
+    assert stage.write() == ([], [peer.address])
+
+
+def test_those_who_left_are_remembered_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(download_module, "MAX_DEPARTED", 1)
+    stage, alice, bob = shared_piece(corrupt=[(0, 0)])
+    stage.gone(alice)
+    stage.gone(bob)
+    assert stage.write() == ([], [])
+    carol = stage.peer()
+    stage.deliver(carol, *stage.ask(carol))
+    assert stage.write()[0] == [0]
+
+
+def test_nobody_is_accused_when_the_sender_is_forgotten(monkeypatch):
+    monkeypatch.setattr(download_module, "MAX_DEPARTED", 1)
+    stage = DownloadStage(2, 1)
+    alice = stage.peer("* ")
+    stage.deliver(alice, *stage.ask(alice), corrupt=[(0, 0)])
+    stage.gone(alice)
+    bob = stage.peer(" *")
+    stage.deliver(bob, *stage.ask(bob))
+    stage.gone(bob)
+    assert stage.write() == ([1], [])

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from fakes import pieces
+
+from millstream.core.availability import Availability
+from millstream.core.piece_picker import PiecePicker
+
+
+def setup_picker(availability: str, *, seed: int = 1, sequential: bool = False) -> PiecePicker:
+    """A picker over pieces that so many peers have, written as digits: `"1232 "`."""
+    count = len(availability)
+    found = Availability(count)
+    wanted = [int(mark) if mark != " " else 0 for mark in availability]
+    for peer in range(max(wanted)):
+        found.add(pieces("".join("*" if has > peer else " " for has in wanted)))
+    picker = PiecePicker(count, found, random.Random(seed))
+    picker.sequential = sequential
+    return picker
+
+
+@pytest.mark.parametrize(
+    ("availability", "candidates", "picked"),
+    [
+        ("3213 ", "*****", [4]),
+        ("32131", "**** ", [2]),
+        ("32431", "**** ", [1]),
+        ("32131", "*  * ", None),
+        ("2221", "*** ", None),
+        ("9128", "*  *", [3]),
+    ],
+)
+def test_rarest_first(availability, candidates, picked):
+    found = setup_picker(availability).pick(pieces(candidates), 1)
+    assert len(found) == 1
+    assert candidates[found[0]] == "*"
+    if picked is not None:
+        assert found == picked
+
+
+def test_the_rarest_come_first_then_the_less_rare():
+    picked = setup_picker("3122 4").pick(pieces("******"), 6)
+    assert picked[:2] == [4, 1]
+    assert set(picked[2:4]) == {2, 3}
+    assert picked[4:] == [0, 5]
+
+
+def test_among_equals_a_random_one():
+    first = [setup_picker("22122", seed=seed).pick(pieces("** **"), 1)[0] for seed in range(50)]
+    assert set(first) == {0, 1, 3, 4}
+    again = [setup_picker("22122", seed=seed).pick(pieces("** **"), 1)[0] for seed in range(50)]
+    assert first == again
+
+
+def test_sequential_is_in_order_whatever_is_rare():
+    picker = setup_picker("3213 1", sequential=True)
+    assert picker.pick(pieces("******"), 3) == [0, 1, 2]
+    assert picker.pick(pieces("   * *"), 3) == [3, 5]
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_nothing_is_picked_from_nothing(sequential):
+    picker = setup_picker("123", sequential=sequential)
+    assert picker.pick(0, 5) == []
+    assert picker.pick(pieces("***"), 0) == []
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_no_more_than_there_are(sequential):
+    picker = setup_picker("1231", sequential=sequential)
+    assert sorted(picker.pick(pieces("* **"), 9)) == [0, 2, 3]

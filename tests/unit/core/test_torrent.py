@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import pytest
+from fakes import RecordingPort, TorrentStage, block_data, pieces
+
+from millstream.core.config import TransferConfig
+from millstream.core.peer import Peer
+from millstream.core.torrent import BEAT
+from millstream.core.torrent_state import TorrentState
+from millstream.errors import LocalProtocolError, RemoteProtocolError
+from millstream.protocol import messages
+from millstream.protocol.messages import BLOCK_LENGTH
+
+B = BLOCK_LENGTH
+HAVE_0_1 = messages.bitfield(b"\xc0")
+TIMEOUT = TransferConfig().request_timeout
+
+
+def answer(stage: TorrentStage, peer: Peer, *, corrupt: bool = False) -> int:
+    """The peer answers every request that was sent to it; returns how many."""
+    requests = [message for message in stage.sent(peer) if message[0] == "request"]
+    for _, index, begin, _ in requests:  # type: ignore[misc]
+        data = block_data(stage.geometry, index, begin // B, corrupt=corrupt)
+        stage.says(peer, messages.piece_header(index, begin, len(data)) + data)
+    return len(requests)
+
+
+# Greeting.
+
+
+@pytest.mark.parametrize(
+    ("have", "fast", "greeting"),
+    [
+        ("****", True, [("have_all",)]),
+        ("    ", True, [("have_none",)]),
+        ("** *", True, [("bitfield", b"\xd0")]),
+        ("****", False, [("bitfield", b"\xf0")]),
+        ("    ", False, []),
+        ("** *", False, [("bitfield", b"\xd0")]),
+    ],
+)
+def test_a_peer_is_greeted_with_what_we_have(have, fast, greeting):
+    stage = TorrentStage(have=have)
+    assert stage.sent(stage.peer(fast=fast)) == greeting
+
+
+def test_interest_is_told_as_soon_as_there_is_any():
+    stage = TorrentStage(have="**  ")
+    peer = stage.peer(HAVE_0_1)
+    assert ("interested",) not in stage.sent(peer)
+    stage.says(peer, messages.have(2), messages.have(3))
+    assert stage.sent(peer) == [("interested",)]
+
+
+def test_interest_is_lost_with_the_last_piece_of_use():
+    stage = TorrentStage(2, 1, have="* ")
+    peer = stage.peer(messages.bitfield(b"\x40"), messages.UNCHOKE)
+    stage.tick()
+    answer(stage, peer)
+    stage.tick()
+    assert stage.disk_verifies() == [1]
+    stage.tick(BEAT)
+    assert ("not_interested",) in stage.sent(peer)
+
+
+# States.
+
+
+def test_what_was_checked_decides_what_is_done():
+    assert TorrentStage(have="****").machine.state is TorrentState.SEEDING
+    assert TorrentStage(have="*** ").machine.state is TorrentState.DOWNLOADING
+
+
+def test_a_way_that_there_is_not_is_refused():
+    with pytest.raises(LocalProtocolError):
+        TorrentStage().machine.set_state(TorrentState.ERROR)
+
+
+def test_the_same_state_is_no_news():
+    stage = TorrentStage(have="    ")
+    stage.machine.set_state(TorrentState.DOWNLOADING)
+    assert stage.port.states == [TorrentState.CHECKING, TorrentState.DOWNLOADING]
+
+
+@pytest.mark.parametrize("state", [TorrentState.STOPPED, TorrentState.ERROR])
+def test_a_stop_drops_peers_and_partial_pieces(state):
+    stage = TorrentStage(have="    ")
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert stage.pool.reserved_bytes
+    stage.machine.set_state(state)
+    assert stage.links[peer.id].closed == f"torrent is {state.value}"
+    assert stage.pool.reserved_bytes == 0
+
+
+def test_a_stopped_torrent_still_takes_the_disk_s_answers():
+    stage = TorrentStage(1, 1, have=" ")
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, peer)
+    stage.tick()
+    stage.machine.set_state(TorrentState.STOPPED)
+    assert stage.disk_verifies() == [0]
+    assert stage.machine.is_complete
+    assert stage.machine.state is TorrentState.STOPPED
+    assert stage.pool.reserved_bytes == 0
+
+
+# Downloading.
+
+
+def test_a_whole_download():
+    stage = TorrentStage(3, 2, last_length=B + 5, have="   ")
+    peer = stage.peer(messages.HAVE_ALL)
+    stage.tick()
+    assert [name for name, *_ in stage.sent(peer)] == ["have_none", "interested"]
+    stage.says(peer, messages.UNCHOKE)
+    stage.tick()
+    assert answer(stage, peer) == 6
+    stage.tick()
+    assert sorted(stage.disk_verifies()) == [0, 1, 2]
+    assert sorted(stage.port.verified) == [0, 1, 2]
+    assert stage.machine.state is TorrentState.SEEDING
+    stage.tick(BEAT)
+    assert stage.links[peer.id].closed == "both are seeds"
+    assert stage.pool.reserved_bytes == 0
+
+
+def test_nothing_is_asked_before_the_files_are_checked():
+    stage = TorrentStage()
+    stage.machine.set_state(TorrentState.CHECKING)
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert not [message for message in stage.sent(peer) if message[0] == "request"]
+
+
+def requested(stage: TorrentStage, peer: Peer) -> int:
+    return sum(message[0] == "request" for message in stage.sent(peer))
+
+
+def test_a_choke_without_fast_drops_the_requests():
+    stage = TorrentStage(have="    ")
+    alice = stage.peer(messages.bitfield(b"\xf0"), messages.UNCHOKE, fast=False)
+    stage.tick()
+    assert requested(stage, alice) == 8
+    bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.says(alice, messages.CHOKE)
+    assert alice.outstanding == 0
+    stage.tick()
+    assert requested(stage, bob) == 8
+
+
+def test_a_block_on_its_way_during_a_choke_without_fast_is_welcome():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.bitfield(b"\x80"), messages.UNCHOKE, fast=False)
+    stage.tick()
+    stage.says(alice, messages.CHOKE, messages.UNCHOKE)
+    stage.tick()
+    # The first two requests were answered after all, and then the second two.
+    assert answer(stage, alice) == 4
+    assert stage.machine.download.wasted == 2 * B
+
+
+def test_a_choke_with_fast_keeps_the_requests():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.says(alice, messages.CHOKE)
+    assert alice.outstanding == 2
+    assert answer(stage, alice) == 2
+    stage.tick()
+    assert stage.disk_verifies() == [0]
+
+
+def test_rejects_after_a_choke_with_fast_free_the_requests():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.says(alice, messages.CHOKE, messages.reject(0, 0, B), messages.reject(0, B, B))
+    assert alice.outstanding == 0
+    stage.tick(BEAT)
+    assert requested(stage, bob) == 2
+
+
+def test_no_suspect_piece_is_left_to_who_chokes_us():
+    stage = TorrentStage(1, 4, have=" ")
+    alice = stage.peer(messages.HAVE_ALL)
+    bob = stage.peer(messages.HAVE_ALL)
+    for peer in (alice, bob):
+        peer.depth.depth = 2
+        stage.says(peer, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, alice)
+    answer(stage, bob, corrupt=True)
+    stage.machine.output()
+    stage.port.written.clear()
+    stage.machine.piece_mismatched(0)
+    alice.depth.depth = 2
+    alice.depth._growing = False
+    alice.fresh_blocks = 0
+    stage.machine.download.request(alice, stage.now)
+    assert answer(stage, alice) == 2
+    stage.says(alice, messages.CHOKE)  # it owes nothing, so there is nothing to reject
+    stage.tick(BEAT)
+    assert requested(stage, bob) > 0
+
+
+def test_requests_that_time_out_are_asked_of_somebody_else_in_the_same_tick():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick(TIMEOUT + 1)
+    assert requested(stage, bob) == 2
+    assert alice.outstanding == 0
+
+
+def test_what_a_peer_owed_is_asked_of_another_when_it_goes():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.machine.remove_peer(alice.id)
+    stage.machine.remove_peer(alice.id)  # a second time means nothing
+    stage.tick()
+    assert requested(stage, bob) == 2
+
+
+def test_a_starved_peer_is_asked_when_there_is_room():
+    stage = TorrentStage(3, 2, have="   ", room=2 * B)
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert answer(stage, alice) == 2
+    stage.tick()
+    assert requested(stage, alice) == 0
+    stage.disk_verifies()
+    stage.tick()
+    assert requested(stage, alice) == 2
+
+
+def test_a_piece_that_the_disk_refused_is_fetched_again():
+    stage = TorrentStage(1, 1, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, alice)
+    stage.tick()
+    stage.machine.piece_unwritten(0)
+    assert stage.pool.reserved_bytes == 0
+    stage.tick(BEAT)
+    assert requested(stage, alice) == 1
+
+
+def test_corrupt_data_has_its_sender_banned():
+    stage = TorrentStage(1, 2, have=" ")
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, alice, corrupt=True)
+    stage.tick()
+    stage.machine.piece_mismatched(0)
+    assert stage.port.failed == [0]
+    assert stage.port.banned == [alice.address]
+    assert stage.machine.state is TorrentState.DOWNLOADING
+
+
+def test_a_ban_that_drops_the_peer_at_once_is_no_trouble():
+    class Banning(RecordingPort):
+        def ban(self, address, reason):
+            super().ban(address, reason)
+            stage.machine.remove_peer(alice.id)
+
+    stage = TorrentStage(1, 2, have=" ")
+    stage.machine._port = Banning()
+    alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, alice, corrupt=True)
+    stage.tick()
+    stage.machine.piece_mismatched(0)
+    stage.tick(BEAT)
+    assert not stage.machine.peers
+    assert stage.pool.reserved_bytes == 0
+
+
+# News of pieces.
+
+
+def verify(stage: TorrentStage, *indexes: int) -> None:
+    """These pieces come from a seed and are written."""
+    seed = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    answer(stage, seed)
+    stage.machine.output()
+    stage.port.written.clear()
+    for index in indexes:
+        stage.machine.piece_written(index)
+
+
+def test_haves_are_coalesced():
+    stage = TorrentStage(have="    ")
+    peer = stage.peer(messages.HAVE_NONE)
+    verify(stage, 1, 3)
+    stage.sent(peer)
+    before = stage.links[peer.id].sends
+    stage.tick()
+    assert stage.links[peer.id].sends == before + 1
+    assert stage.sent(peer) == [("have", 1), ("have", 3)]
+    stage.tick()
+    assert stage.sent(peer) == []
+
+
+def test_haves_are_not_sent_to_those_who_have_the_piece():
+    stage = TorrentStage(have="    ")
+    peer = stage.peer(messages.bitfield(b"\x40"))
+    both = stage.peer(messages.bitfield(b"\x50"))
+    seed = stage.peer(messages.HAVE_ALL)
+    verify(stage, 1, 3)
+    for somebody in (peer, both, seed):
+        stage.sent(somebody)
+    stage.tick()
+    assert stage.sent(peer) == [("have", 3)]
+    assert stage.sent(both) == []
+    assert ("have", 1) not in stage.sent(seed)
+
+
+# Uploading.
+
+
+def test_requests_for_what_we_have_are_served():
+    stage = TorrentStage(have="****")
+    peer = stage.peer(messages.HAVE_NONE, messages.INTERESTED)
+    stage.tick()
+    assert stage.sent(peer) == [("have_all",), ("unchoke",)]
+    stage.says(peer, messages.requests(2, 2 * B, 0, 2))
+    stage.tick()
+    [(served, run)] = stage.port.served
+    assert served is peer
+    assert (run.index, run.begin, run.end) == (2, 0, 2 * B)
+
+
+def test_requests_for_what_we_lack_are_refused():
+    stage = TorrentStage(have="*** ")
+    fast, plain = stage.peer(messages.INTERESTED), stage.peer(messages.INTERESTED, fast=False)
+    stage.tick()
+    stage.sent(fast)
+    stage.says(fast, messages.request(3, 0, B))
+    assert stage.sent(fast) == [("reject", 3, 0, B)]
+    with pytest.raises(RemoteProtocolError, match="do not have"):
+        stage.says(plain, messages.request(3, 0, B))
+
+
+def test_a_cancelled_request_is_not_served():
+    stage = TorrentStage(have="****")
+    peer = stage.peer(messages.HAVE_NONE, messages.INTERESTED)
+    stage.tick()
+    stage.says(peer, messages.request(2, 0, B), messages.cancel(2, 0, B))
+    stage.tick()
+    assert stage.port.served == []
+
+
+def test_slots_are_assigned_when_interest_changes_and_when_a_peer_goes():
+    stage = TorrentStage(have="****", config=TransferConfig(upload_slots=1))
+    alice, bob = (stage.peer(messages.HAVE_NONE, messages.INTERESTED) for _ in range(2))
+    stage.tick()
+    assert [alice.am_choking, bob.am_choking] == [False, True]
+    stage.says(alice, messages.NOT_INTERESTED)
+    stage.tick()
+    assert [alice.am_choking, bob.am_choking] == [True, False]
+    stage.says(alice, messages.INTERESTED)
+    stage.machine.remove_peer(bob.id)
+    stage.tick()
+    assert not alice.am_choking
+
+
+def test_seeds_stay_together_only_while_one_may_be_of_use():
+    stage = TorrentStage(have="****")
+    seed, leech = stage.peer(messages.HAVE_ALL), stage.peer(messages.HAVE_NONE)
+    stage.tick(BEAT)
+    assert stage.links[seed.id].closed == "both are seeds"
+    assert stage.links[leech.id].closed is None
+
+
+# Books.
+
+
+def test_pieces_are_counted_as_peers_come_change_and_go():
+    stage = TorrentStage(have="    ")
+    alice = stage.peer(HAVE_0_1, messages.have(3))
+    stage.peer(messages.HAVE_ALL)
+    counts = [stage.machine.download.availability.of(piece) for piece in range(4)]
+    assert counts == [2, 2, 1, 2]
+    stage.says(alice, messages.HAVE_NONE)
+    stage.machine.remove_peer(alice.id)
+    counts = [stage.machine.download.availability.of(piece) for piece in range(4)]
+    assert counts == [1, 1, 1, 1]
+
+
+def test_beats_come_at_their_pace():
+    stage = TorrentStage(have="    ")
+    assert stage.machine.process(0.0)
+    assert not stage.machine.process(BEAT / 2)
+    assert stage.machine.process(BEAT)
+    assert stage.machine.download.have == pieces("    ")

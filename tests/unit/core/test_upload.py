@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+from fakes import RecordingLink, RecordingPort, make_geometry, make_peer
+
+from millstream.core.config import TransferConfig
+from millstream.core.peer import Peer
+from millstream.core.upload import MAX_RUN_LENGTH, SEND_WATERMARK, Upload
+from millstream.core.upload_queue import Run
+from millstream.protocol.messages import BLOCK_LENGTH
+
+B = BLOCK_LENGTH
+
+
+class Stage:
+    def __init__(self, **settings) -> None:
+        self.peers: dict[int, Peer] = {}
+        self.links: dict[int, RecordingLink] = {}
+        self.port = RecordingPort()
+        self.upload = Upload(self.peers, self.port, TransferConfig(**settings))
+
+    def peer(self, *, fast: bool = True, choking: bool = False) -> Peer:
+        number = len(self.links) + 1
+        peer, link = make_peer(number, make_geometry(4, 512), fast=fast)
+        peer.am_choking = choking
+        peer.peer_interested = True
+        self.peers[peer.id] = peer
+        self.links[peer.id] = link
+        return peer
+
+    def asks(self, peer: Peer, index: int, first: int, count: int = 1) -> None:
+        for block in range(first, first + count):
+            self.upload.request_received(peer, index, block * B, B)
+
+    def runs(self) -> list[tuple[int, Run]]:
+        """What was begun since the last call."""
+        self.upload.serve()
+        served = [(int(peer.id), run) for peer, run in self.port.served]
+        self.port.served.clear()
+        return served
+
+
+def test_requests_are_served_as_runs():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 1, 0, 3)
+    stage.asks(peer, 2, 7)
+    assert stage.runs() == [(1, Run(1, 0, 3 * B, B)), (1, Run(2, 7 * B, 8 * B, B))]
+    assert peer.serving == 4 * B
+    assert not stage.upload.waiting
+    assert stage.runs() == []
+
+
+def test_what_was_served_is_counted():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 1, 0, 3)
+    [(_, run)] = stage.runs()
+    stage.upload.served(peer, run)
+    assert (peer.serving, peer.uploaded.total) == (0, 3 * B)
+    assert stage.links[1].read() == []
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_requests_while_choked_are_refused(fast):
+    stage = Stage()
+    peer = stage.peer(fast=fast, choking=True)
+    stage.asks(peer, 1, 2)
+    assert stage.runs() == []
+    assert stage.links[1].read() == ([("reject", 1, 2 * B, B)] if fast else [])
+
+
+def test_no_more_requests_are_kept_than_the_limit():
+    stage = Stage(max_peer_requests=3)
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 5)
+    assert peer.uploads.requests == 3
+    assert stage.links[1].read() == [("reject", 0, 3 * B, B), ("reject", 0, 4 * B, B)]
+
+
+def test_a_cancelled_request_is_not_served_and_answered_with_a_reject():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 3)
+    stage.upload.request_cancelled(peer, 0, B, B)
+    assert stage.links[1].read() == [("reject", 0, B, B)]
+    assert stage.runs() == [(1, Run(0, 0, B, B)), (1, Run(0, 2 * B, 3 * B, B))]
+
+
+def test_a_cancel_that_comes_too_late_changes_nothing():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0)
+    stage.runs()
+    stage.upload.request_cancelled(peer, 0, 0, B)
+    assert stage.links[1].read() == []
+
+
+def test_runs_are_cut():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, MAX_RUN_LENGTH // B + 1)
+    assert [run.length for _, run in stage.runs()] == [MAX_RUN_LENGTH, B]
+    assert peer.serving == MAX_RUN_LENGTH + B
+
+
+def test_no_more_is_begun_than_the_link_can_take():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 3 * SEND_WATERMARK // B)
+    begun = stage.runs()
+    assert SEND_WATERMARK <= peer.serving < SEND_WATERMARK + MAX_RUN_LENGTH
+    assert stage.runs() == []
+    # Read and sent, but not yet taken by the network.
+    for _, run in begun:
+        stage.upload.served(peer, run)
+    stage.links[1].unsent_bytes = SEND_WATERMARK
+    assert stage.runs() == []
+    assert stage.upload.waiting
+    stage.links[1].unsent_bytes = 0
+    assert stage.runs() != []
+
+
+def test_a_slow_link_does_not_keep_others_waiting():
+    stage = Stage()
+    slow, fast = stage.peer(), stage.peer()
+    stage.links[slow.id].unsent_bytes = SEND_WATERMARK
+    stage.asks(slow, 0, 0)
+    stage.asks(fast, 0, 0)
+    assert stage.runs() == [(2, Run(0, 0, B, B))]
+
+
+def test_a_run_that_cannot_be_read_is_refused():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 1, 0, 2)
+    [(_, run)] = stage.runs()
+    stage.upload.refused(peer, run)
+    assert peer.serving == 0
+    assert peer.uploaded.total == 0
+    assert stage.links[1].read() == [("reject", 1, 0, B), ("reject", 1, B, B)]
+
+
+def test_who_went_is_not_served():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0)
+    stage.upload.peer_gone(peer)
+    assert not stage.upload.waiting
+    assert stage.runs() == []
+
+
+def test_slots_are_given():
+    stage = Stage(upload_slots=1)
+    first, second = stage.peer(choking=True), stage.peer(choking=True)
+    stage.upload.assign_slots(0.0)
+    assert [first.am_choking, second.am_choking] == [False, True]
+    stage.asks(first, 0, 0)
+    stage.upload.assign_slots(30.0)
+    assert [first.am_choking, second.am_choking] == [True, False]
+    assert stage.links[1].read() == [("unchoke",), ("choke",), ("reject", 0, 0, B)]
+    assert stage.links[2].read() == [("unchoke",)]
+    assert stage.runs() == []

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+
+from millstream.engine.tick import Tick
+from millstream.interfaces.disk import DiskResult, Extent, Hash, Outcome
+from millstream.protocol.infohash import InfoHash
+from millstream.testing import in_virtual_time
+
+RESULTS = [
+    DiskResult(Hash(InfoHash(bytes(20)), piece, "", (Extent(None, 0, 1),)), Outcome.SUCCESS)
+    for piece in range(3)
+]
+
+
+class Disk:
+    """Only what a tick asks of a `DiskQueue`."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def flush(self):
+        self.log.append("flush")
+
+
+class Torrent:
+    """A `Ticking` that writes down its calls."""
+
+    def __init__(self, name, log):
+        self.name = name
+        self.log = log
+        self.on_process = None
+
+    def gather(self, results):
+        self.log.append(f"{self.name} gather {[result.job.piece for result in results]}")
+
+    def process(self, now):
+        self.log.append(f"{self.name} process {now:g}")
+        if self.on_process is not None:
+            self.on_process()
+
+    def request(self, now):
+        self.log.append(f"{self.name} request")
+
+    def output(self, now):
+        self.log.append(f"{self.name} output")
+
+
+def stage(*names):
+    log = []
+    return Tick(Disk(log)), log, [Torrent(name, log) for name in names]
+
+
+async def settle():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@in_virtual_time
+class TestTick:
+    async def test_the_phases_come_in_order_for_all_torrents(self):
+        tick, log, (a, b) = stage("a", "b")
+        await asyncio.sleep(7)
+        tick.wake(a)
+        tick.wake(b)
+        await settle()
+        assert log == [
+            "a process 7",
+            "b process 7",
+            "a request",
+            "b request",
+            "a output",
+            "b output",
+            "flush",
+        ]
+
+    async def test_it_runs_only_when_woken_and_once(self):
+        tick, log, (a,) = stage("a")
+        await settle()
+        assert log == []
+        for _ in range(3):
+            tick.wake(a)
+        assert log == []
+        await settle()
+        assert log.count("flush") == 1
+        assert log.count("a request") == 1
+
+    async def test_only_torrents_with_something_to_do_are_run(self):
+        tick, log, (a, _) = stage("a", "b")
+        tick.wake(a)
+        await settle()
+        assert not [line for line in log if line.startswith("b")]
+
+    async def test_results_are_gathered_first_and_in_one_batch(self):
+        tick, log, (a, b) = stage("a", "b")
+        tick.wake(b)
+        tick.deliver(a, RESULTS[2])
+        tick.deliver(b, RESULTS[1])
+        tick.deliver(a, RESULTS[0])
+        await settle()
+        assert log[:4] == ["a gather [2, 0]", "b gather [1]", "b process 0", "a process 0"]
+        log.clear()
+        tick.wake(a)
+        await settle()
+        assert log[0] == "a process 0"
+
+    async def test_a_torrent_woken_during_a_tick_is_run_in_the_next(self):
+        tick, log, (a, b) = stage("a", "b")
+        a.on_process = lambda: (setattr(a, "on_process", None), tick.wake(a), tick.wake(b))
+        tick.wake(a)
+        await settle()
+        flushes = [at for at, line in enumerate(log) if line == "flush"]
+        assert len(flushes) == 2
+        assert log[flushes[0] + 1 : flushes[0] + 3] == ["a process 0", "b process 0"]
+
+    async def test_what_is_stopped_does_not_run_until_it_is_woken_again(self):
+        tick, log, (a,) = stage("a")
+        tick.wake(a)
+        tick.stop()
+        tick.stop()
+        await settle()
+        assert log == []
+        tick.wake(a)
+        await settle()
+        assert log.count("a process 0") == 1
