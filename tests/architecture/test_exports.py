@@ -1,0 +1,81 @@
+"""The public face: what it lists is there, and static tools see the same as the interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import millstream
+
+PUBLIC = {
+    "create_native_engine",
+    "create_memory_engine",
+    "create_torrent",
+    "verify_torrent",
+    "Engine",
+    "Torrent",
+    "TorrentState",
+    "TorrentStatus",
+    "PeerStatus",
+    "VerifyReport",
+    "EngineConfig",
+    "NetworkConfig",
+    "TransferConfig",
+    "DiskConfig",
+    "InfoHash",
+    "Metainfo",
+    "PeerAddress",
+    "MillstreamError",
+    "__version__",
+}
+
+
+def test_the_public_names_are_these():
+    assert set(millstream.__all__) == PUBLIC
+    assert len(millstream.__all__) == len(PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_is_there_and_documented(name):
+    value = getattr(millstream, name)
+    assert value is not None
+    if name != "__version__":
+        assert (value.__doc__ or "").strip()
+    assert name in dir(millstream)
+
+
+def test_static_tools_see_the_same_names_at_the_same_places():
+    tree = ast.parse(Path(millstream.__file__).read_text(encoding="utf-8"))
+    [checking] = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+    ]
+    seen = {}
+    for node in checking.body:
+        assert isinstance(node, ast.ImportFrom)
+        for name in node.names:
+            assert name.asname == name.name, "`X as X` says that it is exported"
+            seen[name.name] = node.module
+    assert seen == millstream._HOMES
+    assert {*seen, "__version__"} == PUBLIC
+
+
+def test_other_names_are_not_there():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = millstream.no_such_name
+
+
+def test_asking_for_the_version_does_not_load_the_engine():
+    program = (
+        "import sys, millstream; millstream.__version__;"
+        "print([name for name in sys.modules if name.startswith('millstream.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"
