@@ -18,7 +18,7 @@ settings.register_profile(
     "fuzz",
     derandomize=False,
     deadline=None,
-    max_examples=5000,
+    max_examples=3000,
     stateful_step_count=80,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -51,9 +51,7 @@ def test_a_public_name_is_there_and_documented(name):
 def test_static_tools_see_the_same_names_at_the_same_places():
     tree = ast.parse(Path(millstream.__file__).read_text(encoding="utf-8"))
     [checking] = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+        node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
     ]
     seen = {}
     for node in checking.body:

@@ -31,7 +31,7 @@ MODULES = sorted(
 )
 
 
-def tested(module: str) -> bool:
+def has_tests(module: str) -> bool:
     path = Path(module)
     return (UNIT / path.parent / f"test_{path.name}.py").is_file()
 
@@ -39,13 +39,13 @@ def tested(module: str) -> bool:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_has_its_test_module(module):
     excused = any(fnmatch(module, pattern) for pattern in EXCEPTIONS)
-    assert tested(module) or excused, f"tests/unit/{module} is missing its test module"
+    assert has_tests(module) or excused, f"tests/unit/{module} is missing its test module"
 
 
 @pytest.mark.parametrize("pattern", EXCEPTIONS)
 def test_an_exception_is_needed(pattern):
     matches = [module for module in MODULES if fnmatch(module, pattern)]
-    assert [module for module in matches if not tested(module)], f"{pattern} excuses nothing"
+    assert [module for module in matches if not has_tests(module)], f"{pattern} excuses nothing"
 
 
 @pytest.mark.parametrize(

@@ -440,6 +440,60 @@ async def test_all_kinds_of_hostility_at_once(victim: Victim) -> None:
         await peer.close()
 
 
+# What breaks no rule and helps nobody: the download goes on all the same.
+
+
+async def test_peer_that_never_answers(victim: Victim) -> None:
+    """It owes all that is left, and is not waited for."""
+    hostile = await victim.meet()
+    hostile.send(message(HAVE_ALL), message(UNCHOKE))
+    for _ in range(7):
+        await hostile.receive_kind(REQUEST)
+    await victim.complete()
+    await hostile.close()
+
+
+async def test_peer_that_rejects_everything(victim: Victim) -> None:
+    """It is not asked again and again for what it refuses."""
+    hostile = await victim.meet()
+    hostile.send(message(HAVE_ALL), message(UNCHOKE))
+    requests = 0
+
+    async def reject() -> None:
+        nonlocal requests
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                wish = await hostile.receive_kind(REQUEST)
+                requests += 1
+                hostile.send(message(REJECT, *wish))
+
+    rejecting = asyncio.create_task(reject())
+    while not requests:  # noqa: ASYNC110 - until it is at it
+        await asyncio.sleep(0)
+    await victim.complete()
+    await hostile.close()
+    await rejecting
+    assert requests < 1000
+
+
+@pytest.mark.parametrize("reserved", [FAST, PLAIN], ids=["fast", "plain"])
+async def test_peer_that_chokes_and_unchokes_all_the_time(reserved: bytes, victim: Victim) -> None:
+    hostile = await victim.meet(reserved=reserved)
+    hostile.send(message(BITFIELD, payload=b"\xff"))
+
+    async def flip() -> None:
+        with suppress(ConnectionError):
+            while True:
+                hostile.send(message(UNCHOKE), message(CHOKE))
+                await hostile.writer.drain()
+                await asyncio.sleep(0)
+
+    flipping = asyncio.create_task(flip())
+    await victim.complete()
+    flipping.cancel()
+    await hostile.close()
+
+
 # Memory: what a peer can make us hold is bounded.
 
 

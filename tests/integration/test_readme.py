@@ -19,9 +19,7 @@ async def test_the_librarys_example_downloads(tmp_path):
     seed_folder.mkdir()
     (seed_folder / "album").write_bytes(content)
     (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    config = millstream.EngineConfig(
-        network=millstream.NetworkConfig(listen_hosts=("127.0.0.1",))
-    )
+    config = millstream.EngineConfig(network=millstream.NetworkConfig(listen_hosts=("127.0.0.1",)))
     async with millstream.create_native_engine(config, save_path=seed_folder) as engine:
         torrent = await engine.add(tmp_path / "album.torrent")
         await torrent.wait_complete()

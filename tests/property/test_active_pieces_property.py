@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from fakes import block_data, make_geometry, piece_data
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -50,7 +51,11 @@ class ActivePiecesMachine(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 3), by=CONNECTIONS, most=st.integers(1, 3))
     def start(self, index: int, by: ConnectionId, most: int) -> None:
-        if self.active.get(index) is None and index not in self.at_disk and self.active.startable(1):
+        if (
+            self.active.get(index) is None
+            and index not in self.at_disk
+            and self.active.startable(1)
+        ):
             self.claim_in(self.active.start(PieceIndex(index)), by, most)
 
     @precondition(lambda self: len(list(self.active)))
@@ -121,8 +126,7 @@ class ActivePiecesMachine(RuleBasedStateMachine):
     def time_out(self, by: ConnectionId, age: float) -> None:
         before = self.now - age
         released = {
-            (piece.index, block)
-            for piece, block in self.active.release(by, asked_before=before)
+            (piece.index, block) for piece, block in self.active.release(by, asked_before=before)
         }
         # Only who is first in line is measured; the others come to be first.
         assert released == {
@@ -189,4 +193,6 @@ class ActivePiecesMachine(RuleBasedStateMachine):
         assert self.pool.reserved_bytes == lengths
 
 
-TestActivePieces = ActivePiecesMachine.TestCase
+@pytest.mark.slow
+class TestActivePieces(ActivePiecesMachine.TestCase):
+    pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -56,10 +57,14 @@ class AvailabilityMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def rarest(self, data: st.DataObject) -> None:
         candidates = set(members(data.draw(self.sets()), self.count))
-        rarest = set(members(self.availability.rarest(piece_set(candidates, self.count)), self.count))
+        rarest = set(
+            members(self.availability.rarest(piece_set(candidates, self.count)), self.count)
+        )
         counts = {piece: self.availability.of(piece) for piece in candidates}
         fewest = min(counts.values(), default=0)
         assert rarest == {piece for piece in candidates if counts[piece] == fewest}
 
 
-TestAvailability = AvailabilityMachine.TestCase
+@pytest.mark.slow
+class TestAvailability(AvailabilityMachine.TestCase):
+    pass

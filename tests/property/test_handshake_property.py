@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def run(stream: bytes, cuts: set[int]) -> tuple[Handshake | None, InfoHash | Non
     ends = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
     taken = 0
     try:
-        for start, stop in zip(ends, ends[1:], strict=False):
+        for start, stop in pairwise(ends):
             taken += decoder.receive(memoryview(stream)[start:stop])
             assert taken == min(stop, HANDSHAKE_LENGTH)
     except RemoteProtocolError:

@@ -67,9 +67,9 @@ def test_a_bitfield_is_decoded_as_it_was_encoded(case):
     assert len(payload) == (count + 7) // 8
     assert decode_bitfield(payload, count) == found
     # BEP 3: the high bit of the first byte is piece 0.
-    assert {8 * at + bit for at, byte in enumerate(payload) for bit in range(8) if byte << bit & 128} == (
-        wanted
-    )
+    assert {
+        8 * at + bit for at, byte in enumerate(payload) for bit in range(8) if byte << bit & 128
+    } == (wanted)
 
 
 @given(st.binary(max_size=10), st.integers(1, 70))

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from millstream.core.upload_queue import UploadQueue
 
 # A small world, so that requests meet, repeat and are found again.
-REQUESTS = st.tuples(st.integers(0, 1), st.integers(0, 6).map(lambda n: n * 4), st.sampled_from([4, 3]))
+REQUESTS = st.tuples(
+    st.integers(0, 1), st.integers(0, 6).map(lambda n: n * 4), st.sampled_from([4, 3, 2])
+)
 
 
 class UploadQueueMachine(RuleBasedStateMachine):
@@ -59,10 +62,10 @@ class UploadQueueMachine(RuleBasedStateMachine):
         assert self.queue.requests == len(self.waiting)
         assert self.queue.bytes == sum(length for _, _, length in self.waiting)
         assert [
-            (run.index, begin, length)
-            for run in self.queue._runs
-            for begin, length in run.blocks()
+            (run.index, begin, length) for run in self.queue._runs for begin, length in run.blocks()
         ] == self.waiting
 
 
-TestUploadQueue = UploadQueueMachine.TestCase
+@pytest.mark.slow
+class TestUploadQueue(UploadQueueMachine.TestCase):
+    pass

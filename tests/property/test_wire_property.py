@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 from fakes import RecordingReceiver
 from hypothesis import given
@@ -83,9 +84,7 @@ def split(data: st.DataObject, stream: bytes) -> list[bytes]:
     """The stream, cut somewhere."""
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(stream) - 1)), max_size=12)))
     ends = [0, *cuts, len(stream)]
-    return [
-        stream[start:stop] for start, stop in zip(ends, ends[1:], strict=False) if start < stop
-    ]
+    return [stream[start:stop] for start, stop in pairwise(ends) if start < stop]
 
 
 @given(st.lists(MESSAGES, max_size=10), st.data())

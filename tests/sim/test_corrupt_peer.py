@@ -29,9 +29,7 @@ def one_block_of_each_piece(content, piece_length):
 async def beside_a_good_seed(rng, spoil):
     async with SimulatedSwarm(rng) as swarm:
         good = await swarm.add(have=ALL, profile=LINE)
-        liar = await swarm.add(
-            have=ALL, content=spoil(swarm), trusted=True, profile=LINE, knows=[]
-        )
+        liar = await swarm.add(have=ALL, content=spoil(swarm), trusted=True, profile=LINE, knows=[])
         leech = await swarm.add(knows=[])
         events = leech.torrent.events()
         leech.torrent.add_peer(good.address)

@@ -127,9 +127,8 @@ class ActivePieces:
         return released
 
     def freed(self, piece: ActivePiece) -> None:
-        """Blocks of the piece may be asked for again, of anyone: who failed to send them must not
-        hold up the piece.
-        """
+        """Blocks of the piece may be asked for again, and of anyone."""
+        # Whoever was to send it all, and did not, must not hold it up.
         piece.only_from = None
         if piece.is_untouched:
             self.abandon(piece)

@@ -32,6 +32,9 @@ _BLOCK_MASK = BLOCK_LENGTH - 1
 
 # Peers that left and may still be found guilty of a block; the oldest are forgotten.
 MAX_DEPARTED = 1024
+# A peer that refused a request, though it does not choke, is asked again after so many seconds: else
+# it would be asked for the same block as fast as it refuses, and nobody else would get to be asked.
+REJECT_PAUSE = 0.5
 UNKNOWN_SENDER = PeerAddress("", 0)
 
 
@@ -89,6 +92,8 @@ class Download:
         room = depth.depth - peer.outstanding
         # A full queue is topped up in batches of a quarter, not block by block.
         if peer.peer_choking or not peer.am_interested or room * 4 < depth.depth:
+            return
+        if now - peer.rejected_at < REJECT_PAUSE:
             return
         packed: list[bytes] = []
         for piece in list(self.active.unclaimed.values()):
@@ -218,8 +223,8 @@ class Download:
                 other.release(piece.index, begin)
                 other.link.send(messages.cancel(piece.index, begin, length))
 
-    def rejected(self, peer: Peer, index: int, begin: int) -> None:
-        """The peer refused a request: ask somebody else."""
+    def rejected(self, peer: Peer, index: int, begin: int) -> bool:
+        """The peer refused a request; whether it is the first one that came with these bytes."""
         piece = self.active.get(index)
         number = begin >> BLOCK_SHIFT
         if (
@@ -229,8 +234,11 @@ class Download:
         ):
             peer.outstanding -= 1
             self.active.freed(piece)
-        else:
-            peer.answers_late(index, begin)
+            first = peer.rejected_at != peer.now
+            peer.rejected_at = peer.now
+            return first
+        peer.answers_late(index, begin)
+        return False
 
     # Giving up.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -77,6 +78,7 @@ class Peer:
         released: requests of ours that we gave up on and that it may still answer, and how often:
             who is asked again after a timeout owes two answers.
         snubbed: whether a request timed out and no block came since.
+        rejected_at: when it last refused a request of ours.
         fast: whether both sides speak the Fast extension (BEP 6).
         now: when its latest bytes came, monotonic seconds; the time of what they cause.
     """
@@ -106,6 +108,7 @@ class Peer:
         "pieces",
         "receive_block",
         "refusals",
+        "rejected_at",
         "released",
         "serving",
         "snubbed",
@@ -146,6 +149,7 @@ class Peer:
         self.outstanding = 0
         self.snubbed = False
         self.refusals = 0
+        self.rejected_at = -math.inf
         self.released: dict[tuple[int, int], int] = {}
         self.depth = RequestDepth(config, now)
         self.downloaded = RateMeter(now)

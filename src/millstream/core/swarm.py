@@ -74,7 +74,9 @@ class Swarm:
             return
         peer.state = _State.IDLE
         peer.failures = 0 if useful else peer.failures + 1
-        peer.next_try = now + min(FIRST_RETRY * 2 ** min(max(0, peer.failures - 1), 10), LONGEST_RETRY)
+        peer.next_try = now + min(
+            FIRST_RETRY * 2 ** min(max(0, peer.failures - 1), 10), LONGEST_RETRY
+        )
 
     def ban(self, address: PeerAddress, *, incoming: bool) -> None:
         """Never again. A peer that came to us is known by its host alone: its port was random."""

@@ -166,7 +166,8 @@ class TorrentMachine:
 
     def request_rejected(self, peer: Peer, index: int, begin: int, length: int) -> None:
         """Ask somebody else."""
-        self.download.rejected(peer, index, begin)
+        if self.download.rejected(peer, index, begin):
+            self._retry_all()
 
     def request_received(self, peer: Peer, index: int, begin: int, length: int) -> None:
         """Queue it, if we have the piece."""

@@ -91,7 +91,7 @@ class Upload:
 
 
 def _watermark(peer: Peer) -> int:
-    """How much of the peer's data may be on its way: in proportion less if it asks for small
-    blocks, since each takes a buffer and the overhead of a message whatever its length.
-    """
+    """How much of the peer's data may be on its way."""
+    # In proportion less if it asks for small blocks: each takes a buffer and the overhead of a
+    # message, whatever its length.
     return SEND_WATERMARK * peer.uploads.next_block_length // BLOCK_LENGTH

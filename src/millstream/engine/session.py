@@ -279,10 +279,9 @@ class TorrentSession:
         return peer
 
     def _refuse_twin(self, link: Link, peer_id: bytes) -> None:
-        """Keep one connection to each peer. If both sides connected at once, both must close the
-        same one, or none is left: the side with the greater id is the one that may connect, as in
-        libtorrent.
-        """
+        """Keep one connection to each peer."""
+        # If both sides connected at once, both must close the same one, or none is left: the side
+        # with the greater id is the one that may connect, as in libtorrent.
         twins = [peer for peer in self.machine.peers.values() if peer.peer_id == peer_id]
         for twin in twins:
             same_way = twin.incoming == link.incoming or twin.address.host != link.address.host

@@ -74,7 +74,7 @@ def test_there_is_always_room_for_one_piece():
 
 
 def test_requests_alone_take_no_buffer():
-    active, pool = make()
+    active, _ = make()
     piece = start(active, 0)
     assert piece.view is None
     active.give_buffer(piece)

@@ -371,6 +371,28 @@ def test_who_was_asked_in_the_endgame_has_its_own_time():
     assert (alice.outstanding, bob.outstanding) == (0, 0)
 
 
+def test_who_let_a_request_time_out_is_snubbed_until_a_block_comes():
+    stage = DownloadStage(2, 2)
+    peer = stage.peer()
+    asked = stage.ask(peer)
+    stage.now += TIMEOUT + 1
+    stage.download.check_timeouts(stage.now)
+    assert peer.snubbed
+    stage.ask(peer)
+    assert peer.snubbed
+    stage.deliver(peer, asked[0])
+    stage.ask(peer)
+    assert not peer.snubbed
+
+
+def test_who_is_snubbed_is_asked_for_no_duplicates():
+    stage, _, bob = endgame_stage()
+    bob.snubbed = True
+    assert stage.ask(bob) == []
+    bob.snubbed = False
+    assert len(stage.ask(bob)) == 2
+
+
 def late_stage():
     """Two blocks: the first came from alice, the second was given up on."""
     stage = DownloadStage(1, 2)
@@ -397,6 +419,18 @@ def test_a_late_answer_is_welcome_while_somebody_else_is_asked():
     assert stage.sent(bob) == [("cancel", 0, BLOCK_LENGTH, BLOCK_LENGTH)]
     assert stage.download.whole[0].contributors() == {alice.id}
     stage.check_invariant()
+
+
+def test_a_late_answer_leaves_the_rest_of_its_piece_as_it_was():
+    stage = DownloadStage(1, 2)
+    alice, bob = stage.peer(), stage.peer(depth=1)
+    stage.ask(alice)
+    stage.now += TIMEOUT + 1
+    stage.download.check_timeouts(stage.now)
+    assert stage.ask(bob) == [(0, 0)]
+    stage.deliver(alice, (0, 1))
+    stage.check_invariant()
+    assert (alice.outstanding, bob.outstanding) == (0, 1)
 
 
 def test_an_answer_that_is_too_late_is_wasted_and_no_offence():

@@ -167,6 +167,33 @@ def test_a_choke_refuses_what_was_asked_for(fast):
     assert peer.uploads.requests == 0
 
 
+def test_a_flood_of_requests_whose_refusals_are_not_read_is_an_offence(monkeypatch):
+    monkeypatch.setattr(peer_module, "MAX_UNREAD_REFUSALS", 3)
+    peer, link, calls = make()
+    request = messages.request(0, 0, BLOCK_LENGTH)
+
+    def ask_and_refuse(times: int) -> None:
+        for _ in range(times):
+            says(peer, request)
+            peer.refuse(0, 0, BLOCK_LENGTH)
+
+    ask_and_refuse(10)  # all of them are read at once
+    assert len(calls) == 10
+    link.unsent_bytes = 17
+    with pytest.raises(RemoteProtocolError, match="flood"):
+        ask_and_refuse(10)
+
+
+def test_who_is_asked_twice_may_answer_late_twice():
+    peer, _, _ = make()
+    peer.outstanding = 2
+    peer.release(0, 0)
+    peer.release(0, 0)
+    assert [peer.answers_late(0, 0) for _ in range(3)] == [True, True, False]
+    assert not peer.answers_late(1, 0)
+    assert peer.released == {}
+
+
 def test_requests_given_up_are_remembered_up_to_a_limit(monkeypatch):
     monkeypatch.setattr(peer_module, "MAX_RELEASED", 2)
     peer, _, _ = make()

@@ -27,6 +27,14 @@ def test_it_doubles_each_round_trip():
         assert depth.depth == INITIAL_DEPTH * 2**trip
 
 
+def test_it_grows_until_a_second_no_longer_fills_it():
+    depth = RequestDepth(CONFIG, 0.0)
+    settle(depth, 100, 2)
+    assert depth.depth == INITIAL_DEPTH + 200
+    settle(depth, 100, 20, start=2)
+    assert abs(depth.depth - 300) <= 2
+
+
 def test_it_grows_no_further_than_its_cap():
     depth = RequestDepth(CONFIG, 0.0)
     settle(depth, 10_000, 10)

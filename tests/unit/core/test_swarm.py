@@ -49,6 +49,7 @@ def test_waits_double_up_to_a_limit():
             wait += 0.5
         waits.append(wait)
         now += wait
+    assert waits[0] == FIRST_RETRY
     assert waits[1] == 2 * waits[0]
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST_RETRY

@@ -211,9 +211,26 @@ def test_requests_that_time_out_are_asked_of_somebody_else_in_the_same_tick():
     alice = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
     stage.tick()
     bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.sent(bob)
     stage.tick(TIMEOUT + 1)
     assert requested(stage, bob) == 2
     assert alice.outstanding == 0
+
+
+def test_silent_peers_do_not_keep_a_block_from_one_that_would_send_it():
+    # As many as may be asked for a block at a time and more, all of them here before the seed.
+    stage = TorrentStage(1, 1, have=" ")
+    for _ in range(5):
+        stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    seed = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    for _ in range(4):
+        for _ in range(int(TIMEOUT) + 1):
+            stage.tick(1.0)
+        answer(stage, seed)
+        stage.tick()
+    assert stage.disk_verifies() == [0]
 
 
 def test_what_a_peer_owed_is_asked_of_another_when_it_goes():

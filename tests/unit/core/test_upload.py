@@ -121,6 +121,17 @@ def test_no_more_is_begun_than_the_link_can_take():
     assert stage.runs() != []
 
 
+def test_small_blocks_have_little_on_their_way():
+    # Each takes a message and a buffer, whatever its length.
+    stage = Stage()
+    peer = stage.peer()
+    for begin in range(0, 3000, 2):
+        stage.upload.request_received(peer, 0, begin, 1)
+    stage.runs()
+    assert 0 < peer.serving <= SEND_WATERMARK // B
+    assert peer.uploads.requests > 0
+
+
 def test_a_slow_link_does_not_keep_others_waiting():
     stage = Stage()
     slow, fast = stage.peer(), stage.peer()

@@ -30,8 +30,8 @@ def test_consecutive_requests_become_one_run():
 
 @pytest.mark.parametrize(
     "second",
-    [(1, B, B), (0, 2 * B, B), (0, 0, B), (0, B, 100), (0, B - 1, B)],
-    ids=["another piece", "a gap", "a repetition", "another length", "an overlap"],
+    [(1, B, B), (0, 2 * B, B), (0, 0, B), (0, B, 100), (0, B, B // 2), (0, B - 1, B)],
+    ids=["another piece", "a gap", "a repetition", "another length", "a half", "an overlap"],
 )
 def test_anything_else_becomes_another_run(second):
     index, begin, length = second
@@ -44,6 +44,14 @@ def test_anything_else_becomes_another_run(second):
 def test_first_come_first_served():
     queue = queue_of((5, 0, B), (2, 0, B), (9, 0, B))
     assert [run.index for run in taken(queue)] == [5, 2, 9]
+
+
+def test_the_length_of_what_is_next_is_known():
+    assert UploadQueue().next_block_length == B
+    queue = queue_of((0, 0, 100), (0, B, B))
+    assert queue.next_block_length == 100
+    queue.take(B)
+    assert queue.next_block_length == B
 
 
 def test_a_run_is_cut_to_whole_requests():
