@@ -19,7 +19,7 @@ def test_a_full_disk_stops_the_torrent_and_room_lets_it_go_on():
         async with SimulatedSwarm(rng) as swarm:
             await swarm.add(have=ALL, profile=LINE)
             leech = await swarm.add(capacity=1 << 20)
-            with pytest.raises(TorrentFailedError, match="content.bin"):
+            with pytest.raises(TorrentFailedError, match=r"content\.bin"):
                 await leech.torrent.wait_complete()
             assert leech.torrent.state is TorrentState.ERROR
             assert isinstance(leech.torrent.error, StorageError)

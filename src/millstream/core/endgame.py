@@ -1,6 +1,7 @@
 """The end of a download: blocks that one peer owes are asked of a second as well (BEP 3).
 
-A peer reaches this point when there is nothing left that it could be asked for alone. It then
+A peer reaches this point when there is nothing left that it could be asked for alone, or no room to
+begin another piece because slow peers hold it all. It then
 gets, of the blocks that others owe, those that they would deliver last: an owner answers in the
 order of its requests, so the newest request is the one where a second peer can be first. Whoever is
 second gets a cancel.

@@ -22,9 +22,9 @@ from millstream.protocol.wire import WireDecoder
 # late answers count as unrequested. Twice what anyone answers at a time (libtorrent: 2000).
 MAX_RELEASED = 4000
 
-# Refusals that may wait for a peer to read them. Five times what anyone keeps requested; a peer
-# that asks on after that without reading only fills our memory.
-MAX_UNREAD_REFUSALS = 10_000
+# Bytes that may wait for a peer that goes on asking. Uploads stop at `core.upload.SEND_WATERMARK`
+# and one run; what is beyond are refusals, and a peer that does not read them fills our memory.
+MAX_UNSENT_BYTES = 4 << 20
 
 
 class PeerLink(Protocol):
@@ -107,7 +107,6 @@ class Peer:
         "peer_interested",
         "pieces",
         "receive_block",
-        "refusals",
         "rejected_at",
         "released",
         "serving",
@@ -148,7 +147,6 @@ class Peer:
         self.pieces = 0
         self.outstanding = 0
         self.snubbed = False
-        self.refusals = 0
         self.rejected_at = -math.inf
         self.released: dict[tuple[int, int], int] = {}
         self.depth = RequestDepth(config, now)
@@ -192,7 +190,6 @@ class Peer:
     def refuse(self, index: int, begin: int, length: int) -> None:
         """Refuse a request; without the Fast extension the only way is silence."""
         if self.fast:
-            self.refusals += 1
             self.link.send(messages.reject(index, begin, length))
 
     def release(self, index: int, begin: int) -> None:
@@ -260,10 +257,8 @@ class Peer:
     def receive_request(self, index: int, begin: int, length: int) -> None:
         """It asks for a block."""
         self._geometry.check_request(index, begin, length)
-        if self.refusals > MAX_UNREAD_REFUSALS:
-            if self.link.unsent_bytes:
-                raise RemoteProtocolError("flood of requests whose refusals it does not read")
-            self.refusals = 0
+        if self.link.unsent_bytes > MAX_UNSENT_BYTES:
+            raise RemoteProtocolError("flood of requests whose answers it does not read")
         self._events.request_received(self, index, begin, length)
 
     def receive_cancel(self, index: int, begin: int, length: int) -> None:

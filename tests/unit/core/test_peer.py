@@ -167,8 +167,7 @@ def test_a_choke_refuses_what_was_asked_for(fast):
     assert peer.uploads.requests == 0
 
 
-def test_a_flood_of_requests_whose_refusals_are_not_read_is_an_offence(monkeypatch):
-    monkeypatch.setattr(peer_module, "MAX_UNREAD_REFUSALS", 3)
+def test_a_flood_of_requests_whose_answers_are_not_read_is_an_offence():
     peer, link, calls = make()
     request = messages.request(0, 0, BLOCK_LENGTH)
 
@@ -179,7 +178,9 @@ def test_a_flood_of_requests_whose_refusals_are_not_read_is_an_offence(monkeypat
 
     ask_and_refuse(10)  # all of them are read at once
     assert len(calls) == 10
-    link.unsent_bytes = 17
+    link.unsent_bytes = peer_module.MAX_UNSENT_BYTES
+    ask_and_refuse(10)
+    link.unsent_bytes += 1
     with pytest.raises(RemoteProtocolError, match="flood"):
         ask_and_refuse(10)
 
