@@ -15,6 +15,8 @@ import pytest
 from millstream import Engine, EngineConfig, Metainfo, NetworkConfig, create_native_engine
 from millstream.protocol.metainfo import FileEntry, build
 
+from .raw_peer import RawPeer
+
 StartEngine = Callable[..., Awaitable[Engine]]
 
 LOOPBACK = NetworkConfig(listen_hosts=("127.0.0.1",))
@@ -66,6 +68,13 @@ def make_share(size: int, piece_length: int, name: str = "shared.bin") -> Share:
 def share() -> Share:
     """Eight pieces of two blocks, the last one short."""
     return make_share(7 * 32768 + 20_000, 32768)
+
+
+@pytest.fixture(autouse=True)
+async def _close_raw_peers() -> AsyncIterator[None]:
+    yield
+    while RawPeer.everyone:
+        RawPeer.everyone.pop().writer.transport.abort()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import socket
 import struct
+from typing import ClassVar
 
 FAST = bytes([0, 0, 0, 0, 0, 0, 0, 4])
 PLAIN = bytes(8)
@@ -32,7 +33,9 @@ def new_peer_id() -> bytes:
 
 
 class RawPeer:
-    """One end of a connection to an engine."""
+    """One end of a connection to an engine. `everyone` is closed after each test."""
+
+    everyone: ClassVar[list[RawPeer]] = []
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -40,6 +43,7 @@ class RawPeer:
         self.peer_id = new_peer_id()
         self.port: int = writer.get_extra_info("sockname")[1]
         self.engine_handshake = b""
+        self.everyone.append(self)
 
     @classmethod
     async def connect(cls, port: int | None, *, receive_buffer: int = 0) -> RawPeer:

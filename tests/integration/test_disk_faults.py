@@ -208,6 +208,20 @@ async def test_read_only_disk(
     assert share.stored(disk.path / "below") == share.content
 
 
+async def test_seeding_from_a_read_only_disk(
+    mount_disk: Callable[[str], SmallDisk], share: Share, start_engine: StartEngine
+) -> None:
+    disk = mount_disk("size=4m")
+    share.store(disk.path)
+    disk.remount("ro")
+    engine = await start_engine(disk.path)
+    torrent = await engine.add(share.data)
+    await torrent.wait_complete()
+    peer = await leech_of(share, engine.listen_port)
+    assert await request(peer, 0) == share.content[:16384]
+    await peer.close()
+
+
 async def test_a_full_disk_stops_only_its_own_torrent(
     mount_disk: Callable[[str], SmallDisk],
     start_engine: StartEngine,

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from millstream import Engine, EngineConfig, NetworkConfig, PeerAddress, Torrent
+from millstream.core.peer import MAX_UNSENT_BYTES
 from millstream.engine.events import PeerConnected, PeerDisconnected, PieceFailed, PieceVerified
 
 from .conftest import LOOPBACK, Share, StartEngine
@@ -252,7 +253,7 @@ BAD_MESSAGES = {
     "block without a header": (FAST, message(PIECE, 0), "kind 7 with 5 bytes"),
     "long bitfield": (FAST, message(BITFIELD, payload=bytes(2)), "bitfield"),
     "empty bitfield": (FAST, message(BITFIELD), "bitfield"),
-    "have beyond the end": (FAST, message(HAVE, 8), "piece 8 of a torrent with 8"),
+    "have beyond the end": (FAST, message(HAVE, 8), "piece 8"),
     "have far beyond the end": (FAST, message(HAVE, 0xFFFFFFFF), "piece 4294967295"),
     "block that was not asked for": (
         FAST,
@@ -276,11 +277,11 @@ BAD_MESSAGES = {
     "request over the piece's end": (FAST, message(REQUEST, 0, BLOCK + 1, BLOCK), "request for"),
     "request over the last piece's end": (FAST, message(REQUEST, 7, BLOCK, BLOCK), "request for"),
     "request far beyond the piece": (FAST, message(REQUEST, 0, 0xFFFFFFFF, BLOCK), "request for"),
-    "request of no such piece": (FAST, message(REQUEST, 8, 0, BLOCK), "piece 8 of a torrent"),
+    "request of no such piece": (FAST, message(REQUEST, 8, 0, BLOCK), "piece 8"),
     "request of a missing piece": (PLAIN, message(REQUEST, 7, 0, BLOCK), "which we do not have"),
-    "reject of no such piece": (FAST, message(REJECT, 8, 0, BLOCK), "piece 8 of a torrent"),
-    "suggestion of no such piece": (FAST, message(SUGGEST, 8), "piece 8 of a torrent"),
-    "allowed fast of no such piece": (FAST, message(ALLOWED_FAST, 8), "piece 8 of a torrent"),
+    "reject of no such piece": (FAST, message(REJECT, 8, 0, BLOCK), "piece 8"),
+    "suggestion of no such piece": (FAST, message(SUGGEST, 8), "piece 8"),
+    "allowed fast of no such piece": (FAST, message(ALLOWED_FAST, 8), "piece 8"),
     "have all without Fast": (PLAIN, message(HAVE_ALL), "without the Fast extension"),
     "have none without Fast": (PLAIN, message(HAVE_NONE), "without the Fast extension"),
     "reject without Fast": (PLAIN, message(REJECT, 0, 0, BLOCK), "without the Fast extension"),
@@ -518,18 +519,16 @@ async def test_flood_of_requests_without_reading_the_answers(
     hostile.writer.transport.pause_reading()
 
     thousand = b"".join(message(REQUEST, *wish) for wish in wishes) * (1000 // len(wishes))
-    most_bytes = most_parts = 0
+    most = 0
     with suppress(ConnectionError):
         while True:  # until it is dropped
             hostile.send(thousand)
             await hostile.writer.drain()
             for link in victim.engine._links.values():
-                most_bytes = max(most_bytes, link.unsent_bytes)
-                most_parts = max(most_parts, len(link.connection._unsent))
+                most = max(most, link.unsent_bytes)
 
     assert "flood of requests" in await dropped(events, hostile)
-    assert most_bytes < 4 << 20
-    assert most_parts < 20_000
+    assert most < MAX_UNSENT_BYTES + (1 << 20)
     hostile.writer.transport.abort()
     await victim.complete()
 

@@ -172,7 +172,8 @@ class Download:
             self._receive_late(peer, index, begin, block)
             return
         length = len(block)
-        if length != min(BLOCK_LENGTH, piece.length - begin):
+        left = piece.length - begin
+        if length != (BLOCK_LENGTH if left >= BLOCK_LENGTH else left):
             raise RemoteProtocolError(f"block of {length} bytes at {begin} of piece {index}")
         if piece.view is None:
             self.active.give_buffer(piece)

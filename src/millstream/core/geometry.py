@@ -58,7 +58,8 @@ class Geometry:
 
     def check_request(self, piece: int, begin: int, length: int) -> PieceIndex:
         """The index, if a peer may ask for these bytes; raises RemoteProtocolError."""
-        checked = self.check_piece(piece)
-        if not 0 < length <= BLOCK_LENGTH or begin + length > self.length_of(piece):
+        last = self.piece_count - 1
+        end = self.piece_length if piece < last else self._last_length
+        if piece > last or not 0 < length <= BLOCK_LENGTH or begin + length > end:
             raise RemoteProtocolError(f"request for {length} bytes at {begin} of piece {piece}")
-        return checked
+        return PieceIndex(piece)

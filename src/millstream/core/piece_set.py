@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-# Below this width a set is walked bit by bit; above, it is halved first. Any value is correct.
-_WINDOW = 512
+# Sets are walked bit by bit in windows of this width. Any value is correct.
+_WINDOW = 64
+# A window to draw from is so many times as wide as there are pieces to draw.
+_WINDOW_PER_DRAW = 32
 
 
 def members(pieces: int, count: int) -> Iterator[int]:
@@ -49,8 +51,9 @@ def random_members(pieces: int, count: int, most: int, rng: random.Random) -> li
         rng.shuffle(drawn)
         return drawn
     drawn = []
+    widest = max(_WINDOW, _WINDOW_PER_DRAW * most)
     while len(drawn) < most:
-        window, low, width = _random_window(pieces, count, rng)
+        window, low, width = _random_window(pieces, count, widest, rng)
         inside = list(members(window, width))
         wanted = min(most - len(drawn), max(1, len(inside) // 16))
         for piece in rng.sample(inside, wanted):
@@ -60,11 +63,13 @@ def random_members(pieces: int, count: int, most: int, rng: random.Random) -> li
     return drawn
 
 
-def _random_window(pieces: int, count: int, rng: random.Random) -> tuple[int, int, int]:
+def _random_window(
+    pieces: int, count: int, widest: int, rng: random.Random
+) -> tuple[int, int, int]:
     """A part of the set, chosen by population: its bits, its lowest bit's place, its width."""
     low, width = 0, count
     population = pieces.bit_count()
-    while width > _WINDOW:
+    while width > widest:
         half = width // 2
         upper = pieces >> half
         above = upper.bit_count()

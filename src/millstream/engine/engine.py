@@ -33,7 +33,7 @@ from millstream.protocol.peer_id import make_peer_id
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
 
-READ_CACHE_BYTES = 16 << 20
+READ_CACHE_BYTES = 4 << 20
 
 
 class Engine:
