@@ -173,7 +173,7 @@ class Download:
             return
         length = len(block)
         left = piece.length - begin
-        if length != (BLOCK_LENGTH if left >= BLOCK_LENGTH else left):
+        if length != (left if left < BLOCK_LENGTH else BLOCK_LENGTH):  # noqa: FURB136 - faster than min()
             raise RemoteProtocolError(f"block of {length} bytes at {begin} of piece {index}")
         if piece.view is None:
             self.active.give_buffer(piece)

@@ -27,6 +27,7 @@ class _KnownPeer:
     state: _State = _State.IDLE
     failures: int = 0
     next_try: float = 0.0
+    is_seed: bool = False
 
 
 class Swarm:
@@ -46,13 +47,19 @@ class Swarm:
         self._peers[address] = _KnownPeer()
         return True
 
-    def due(self, now: float, most: int) -> list[PeerAddress]:
-        """Peers to connect to now, at most so many; they count as tried until `lost`."""
+    def due(self, now: float, most: int, *, seeds: bool = True) -> list[PeerAddress]:
+        """Peers to connect to now, at most so many; they count as tried until `lost`.
+
+        Args:
+            now: monotonic seconds.
+            most: how many at most.
+            seeds: whether peers that had everything when last met are of any use.
+        """
         found: list[PeerAddress] = []
         for address, peer in self._peers.items():
             if len(found) >= most:
                 break
-            if peer.state is _State.IDLE and peer.next_try <= now:
+            if peer.state is _State.IDLE and peer.next_try <= now and (seeds or not peer.is_seed):
                 peer.state = _State.TRIED
                 found.append(address)
         return found
@@ -61,18 +68,22 @@ class Swarm:
         """Whether some peer may be tried now or later."""
         return any(peer.state is _State.IDLE for peer in self._peers.values())
 
-    def lost(self, address: PeerAddress, now: float, *, useful: bool) -> None:
+    def lost(
+        self, address: PeerAddress, now: float, *, useful: bool, is_seed: bool = False
+    ) -> None:
         """A try failed or a connection ended: when to try again.
 
         Args:
             address: where the peer was reached.
             now: monotonic seconds.
             useful: whether the connection had got as far as exchanging data.
+            is_seed: whether the peer had every piece.
         """
         peer = self._peers.get(address)
         if peer is None or peer.state is _State.BANNED:
             return
         peer.state = _State.IDLE
+        peer.is_seed = is_seed
         peer.failures = 0 if useful else peer.failures + 1
         peer.next_try = now + min(
             FIRST_RETRY * 2 ** min(max(0, peer.failures - 1), 10), LONGEST_RETRY

@@ -45,7 +45,7 @@ class Connector:
         if room <= 0:
             return
         loop = asyncio.get_running_loop()
-        for address in session.swarm.due(loop.time(), room):
+        for address in session.swarm.due(loop.time(), room, seeds=not session.machine.is_complete):
             attempt = loop.create_task(self._try(session, address))
             self._attempts[attempt] = None
             attempt.add_done_callback(self._attempts.pop)

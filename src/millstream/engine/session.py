@@ -311,7 +311,8 @@ class TorrentSession:
         if not link.incoming:
             useful = peer is not None and bool(peer.downloaded.total or peer.uploaded.total)
             now = asyncio.get_running_loop().time()
-            self.swarm.lost(link.address, now, useful=useful)
+            is_seed = peer is not None and peer.is_seed
+            self.swarm.lost(link.address, now, useful=useful, is_seed=is_seed)
         self._shared.tick.wake(self)
 
     # engine.tick.Ticking

@@ -31,6 +31,12 @@ RECEIVE_BUFFER_LENGTH = 512 << 10
 # Buffers of one vectored send; Linux takes 1024 (IOV_MAX).
 MAX_SEND_BUFFERS = 512
 
+# Messages joined while a connection cannot send.
+MAX_JOINED_LENGTH = 64 << 10
+
+# Seconds without accepting when the process has no descriptor left for it.
+ACCEPT_PAUSE = 1.0
+
 # Accepted in one go before other events get their turn.
 MAX_ACCEPTS = 64
 
@@ -48,6 +54,19 @@ class _Batch:
         self._within = 0  # and how much of it is
         self.unsent = sum(map(len, buffers))
         self.sent = sent
+
+    def join(self, data: bytes) -> bool:
+        """Take more to send, if this is a lone small buffer of which nothing was sent yet."""
+        if len(self._buffers) != 1 or self.sent is not None:
+            return False
+        last = self._buffers[0]
+        if len(last) + len(data) > MAX_JOINED_LENGTH:
+            return False
+        joined = last if isinstance(last, bytearray) else bytearray(last)
+        joined += data
+        self._buffers = (joined,)
+        self.unsent += len(data)
+        return True
 
     def next_buffers(self) -> Sequence[Buffer]:
         """As many of the unsent buffers as one call takes."""
@@ -115,7 +134,11 @@ class NativeConnection:
 
     def write(self, data: bytes) -> None:
         """See `interfaces.network.Connection`."""
-        self.write_many((data,))
+        # Small messages that cannot leave yet are joined: each alone would cost ten times its size.
+        if len(self._unsent) > 1 and self._unsent[-1].join(data):
+            self.unsent_bytes += len(data)
+        else:
+            self.write_many((data,))
 
     def write_many(self, buffers: Sequence[Buffer], sent: SentCallback | None = None) -> None:
         """See `interfaces.network.Connection`."""
@@ -228,7 +251,7 @@ class NativeListener:
         self._socket = listening
         self._accepted = accepted
         self.address = peer_address(listening.getsockname())
-        loop.add_reader(listening.fileno(), self._readable)
+        self._listen()
 
     def close(self) -> None:
         """See `interfaces.network.Listener`."""
@@ -236,11 +259,21 @@ class NativeListener:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
 
+    def _listen(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
     def _readable(self) -> None:
         for _ in range(MAX_ACCEPTS):
             try:
                 connected, name = self._socket.accept()
-            except OSError:  # nothing more to accept, or the peer went, or no descriptor is left
+            except BlockingIOError:
+                return
+            except ConnectionError:  # the peer went while it waited
+                continue
+            except OSError:  # no descriptor is left: asking again at once would get the same answer
+                self._loop.remove_reader(self._socket.fileno())
+                self._loop.call_later(ACCEPT_PAUSE, self._listen)
                 return
             self._accepted(connected, peer_address(name))
 
