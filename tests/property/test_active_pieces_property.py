@@ -23,7 +23,7 @@ class ActivePiecesMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.geometry = make_geometry(4, 3, last_length=BLOCK_LENGTH + 9)
         self.pool = PieceBufferPool(3 * self.geometry.piece_length)
-        self.active = ActivePieces(self.geometry, self.pool)
+        self.active = ActivePieces(self.geometry, self.pool, 64 << 20)
         self.awaited: dict[tuple[int, int], list[int]] = {}
         self.asked_at: dict[tuple[int, int], float] = {}
         self.came: dict[tuple[int, int], int] = {}

@@ -15,6 +15,10 @@ from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry, PieceIndex
 from millstream.protocol.bitfield import piece_bit
 
+# However long its pieces are, a torrent may have so many at the disk before it begins no more: one
+# to hash, one to write, and one to come.
+MIN_UNWRITTEN_PIECES = 3
+
 
 class BufferPool(Protocol):
     """Room for pieces, bounded, shared by all torrents."""
@@ -44,8 +48,11 @@ class ActivePieces:
         taken: the set (an int) of all active pieces, for the picker.
     """
 
-    def __init__(self, geometry: Geometry, pool: BufferPool) -> None:
+    def __init__(self, geometry: Geometry, pool: BufferPool, max_unwritten_bytes: int) -> None:
         self._geometry = geometry
+        self._max_unwritten = max(
+            MIN_UNWRITTEN_PIECES, max_unwritten_bytes // geometry.piece_length
+        )
         self._pool = pool
         self._pieces: dict[int, ActivePiece] = {}
         self._at_disk: dict[int, ActivePiece] = {}
@@ -60,8 +67,19 @@ class ActivePieces:
         """The pieces that still lack blocks, oldest first."""
         return iter(self._pieces.values())
 
+    @property
+    def disk_lags(self) -> bool:
+        """Whether so many pieces wait for the disk that no more should come."""
+        return len(self._at_disk) >= self._max_unwritten
+
     def startable(self, most: int) -> int:
-        """How many pieces, up to `most`, there is room for now: always one if none is active."""
+        """How many pieces, up to `most`, may be begun now.
+
+        None while the disk lags behind; else what there is room for, and always one if none is
+        active.
+        """
+        if self.disk_lags:
+            return 0
         return min(most, max(self._pool.room // self._geometry.piece_length, int(len(self) == 0)))
 
     def start(self, index: PieceIndex) -> ActivePiece:

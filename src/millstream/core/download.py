@@ -64,7 +64,7 @@ class Download:
         self.wanted = every_piece(geometry.piece_count)
         self.availability = Availability(geometry.piece_count)
         self.picker = PiecePicker(geometry.piece_count, self.availability, rng)
-        self.active = ActivePieces(geometry, pool)
+        self.active = ActivePieces(geometry, pool, config.max_unwritten_bytes)
         self.whole: list[ActivePiece] = []
         self.wasted = 0
         self.starved: dict[ConnectionId, Peer] = {}
@@ -107,7 +107,7 @@ class Download:
             room = self._begin_pieces(peer, room, now, packed)
         if packed:
             peer.link.send(b"".join(packed))
-        elif peer.outstanding < endgame.MAX_DUPLICATES_PER_PEER and not peer.snubbed:
+        elif not (peer.snubbed or self.active.disk_lags):
             self._request_duplicates(peer, now)
 
     def _begin_pieces(self, peer: Peer, room: int, now: float, packed: list[bytes]) -> int:
@@ -146,9 +146,11 @@ class Download:
         return other is not None and not other.peer_choking
 
     def _request_duplicates(self, peer: Peer, now: float) -> None:
+        most = endgame.MAX_DUPLICATES_PER_PEER - peer.outstanding
+        if most <= 0:
+            return
         count = self._geometry.piece_count
         theirs = (piece for piece in self.active if has_piece(peer.pieces, piece.index, count))
-        most = endgame.MAX_DUPLICATES_PER_PEER - peer.outstanding
         packed = []
         for piece, block in endgame.duplicates(theirs, peer.id, most, now):
             piece.ask_also(block, peer.id, now)

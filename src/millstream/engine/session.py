@@ -33,10 +33,6 @@ from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.layout import FileLayout
 from millstream.storage.read_cache import ReadCache
 
-# However long its pieces are, a torrent may have so many at a disk that calls itself full: one to
-# hash, one to write, and one to come.
-PIECES_DESPITE_FULL_DISK = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -352,8 +348,7 @@ class TorrentSession:
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
-        at_disk = self.machine.download.active.at_disk_count
-        if at_disk > PIECES_DESPITE_FULL_DISK and self._shared.disk.is_full:
+        if self._shared.disk.is_full:
             for link in self.links.values():
                 link.connection.pause_reading()
 

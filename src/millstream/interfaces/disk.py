@@ -104,15 +104,13 @@ class DiskConfig:
         workers: threads that hash, read and write; 0 means one per core, at least 2 and at most 8.
             Range 0 to 64.
         max_queued_bytes: bytes of submitted and unfinished writes above which `is_full` holds.
-            Pieces that wait longer fall out of the processor's cache and cost more to hash and
-            write (docs/performance.md). Range 1 MiB and up; libtorrent's `max_queued_disk_bytes`
-            is 100 MiB.
+            Range 1 MiB and up; libtorrent's `max_queued_disk_bytes` is 100 MiB.
         max_open_files: file handles kept open. Range 4 and up; libtorrent's `file_pool_size` is 40.
         allocation: whether files are created sparse or with all their room taken.
     """
 
     workers: int = 0
-    max_queued_bytes: int = 8 << 20
+    max_queued_bytes: int = 32 << 20
     max_open_files: int = 64
     allocation: Allocation = Allocation.SPARSE
 

@@ -4,7 +4,7 @@ import pytest
 from fakes import make_geometry, pieces
 
 from millstream.core.active_pieces import ActivePieces
-from millstream.core.geometry import ConnectionId, PieceIndex
+from millstream.core.geometry import ConnectionId, Geometry, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 from millstream.storage.buffers import PieceBufferPool
 
@@ -15,7 +15,7 @@ PIECE_LENGTH = GEOMETRY.piece_length
 
 def make(room: int = 100) -> tuple[ActivePieces, PieceBufferPool]:
     pool = PieceBufferPool(room * PIECE_LENGTH)
-    return ActivePieces(GEOMETRY, pool), pool
+    return ActivePieces(GEOMETRY, pool, 64 << 20), pool
 
 
 def start(active: ActivePieces, index: int, by: ConnectionId = ALICE, most: int = 9):
@@ -194,3 +194,16 @@ def test_books_that_do_not_agree_are_found():
     active.taken = 0
     with pytest.raises(AssertionError):
         active.check_invariant()
+
+
+def test_nothing_is_begun_while_the_disk_lags_and_three_pieces_may_always_wait():
+    geometry = Geometry(64 * BLOCK_LENGTH, BLOCK_LENGTH)
+    for max_unwritten_bytes, waiting in ((1, 3), (5 * BLOCK_LENGTH, 5)):
+        active = ActivePieces(geometry, PieceBufferPool(1 << 30), max_unwritten_bytes)
+        for index in range(waiting):
+            assert active.startable(9) == 9
+            active.to_disk(active.start(PieceIndex(index)))
+        assert active.disk_lags
+        assert active.startable(9) == 0
+        active.finish(0)
+        assert active.startable(9) == 9
