@@ -159,6 +159,8 @@ class Peer:
 
     def data_received(self, view: memoryview, now: float) -> None:
         """Take bytes that follow the handshake. Raises RemoteProtocolError: drop the peer."""
+        if self.link.unsent_bytes > MAX_UNSENT_BYTES:
+            raise RemoteProtocolError("flood of requests whose answers it does not read")
         self.now = now
         self._decoder.receive(view, self)
 
@@ -257,8 +259,6 @@ class Peer:
     def receive_request(self, index: int, begin: int, length: int) -> None:
         """It asks for a block."""
         self._geometry.check_request(index, begin, length)
-        if self.link.unsent_bytes > MAX_UNSENT_BYTES:
-            raise RemoteProtocolError("flood of requests whose answers it does not read")
         self._events.request_received(self, index, begin, length)
 
     def receive_cancel(self, index: int, begin: int, length: int) -> None:

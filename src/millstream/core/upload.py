@@ -15,7 +15,7 @@ from millstream.protocol.messages import BLOCK_LENGTH
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
 # from the disk or unsent. Libtorrent's send buffer watermark is 500 KiB for slow links; a fast
 # link needs a run in the reader's hands while another is in the kernel's.
-MAX_RUN_LENGTH = 512 << 10
+MAX_RUN_LENGTH = 1 << 20
 SEND_WATERMARK = 2 << 20
 
 
