@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.content import MIB, choose_base, make_content, room_needed
 from bench.machine import OtherLoad, describe_machine
 from bench.process import REPOSITORY, ChildFailed
-from bench.report import Outcome, as_json, markdown
+from bench.report import Outcome, as_json, markdown, readme_table
 from bench.scenarios import Scenario, all_scenarios
 from bench.stage import Sample, Stage
 
@@ -125,11 +125,21 @@ def run(arguments: argparse.Namespace, base: Path) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "results.md").write_text(table, "utf-8")
         (arguments.out / "results.json").write_text(as_json(outcomes, facts), "utf-8")
+        if arguments.out == REPOSITORY / "bench":
+            put_into_readme(readme_table(outcomes, facts))
         print(f"saved {arguments.out / 'results.md'} and results.json")
     failed = [outcome.scenario.name for outcome in outcomes if outcome.failure]
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def put_into_readme(table: str) -> None:
+    """Replace what stands between the README's marks."""
+    readme = REPOSITORY / "README.md"
+    before, begin, rest = readme.read_text("utf-8").partition("<!-- bench: begin -->\n")
+    _, end, after = rest.partition("<!-- bench: end -->")
+    readme.write_text(f"{before}{begin}{table}\n{end}{after}", "utf-8")
 
 
 def choose(only: Sequence[str] | None) -> list[Scenario]:

@@ -25,10 +25,10 @@ class Sample:
     """One run of one side.
 
     Attributes:
-        seconds: wall time of the work itself.
+        seconds: wall time from being told what to do until it is done.
         bytes: moved, hashed or checked in that time.
         costs: the whole processes of this side, by role.
-        waited: seconds between being told of a peer and beginning to connect; not in `seconds`.
+        waited: of these, how long it took from being told of a peer to beginning to connect.
     """
 
     seconds: float
@@ -40,6 +40,11 @@ class Sample:
     def rate(self) -> float:
         """Bytes a second."""
         return self.bytes / self.seconds
+
+    @property
+    def rate_once_connecting(self) -> float:
+        """Bytes a second from beginning to connect."""
+        return self.bytes / (self.seconds - self.waited)
 
     @property
     def cpu_per_gib(self) -> float:

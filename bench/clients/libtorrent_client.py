@@ -58,11 +58,11 @@ def leech(torrent: str, directory: str, *ports: str) -> None:
     handle = session.add_torrent(parameters(torrent, directory))
     for port in ports:
         handle.connect_peer(("127.0.0.1", int(port)))
-    # It begins to connect at its next tick, up to half a second late: no part of the transfer.
+    # It begins to connect at its next tick, up to half a second late: reported on its own.
     wait_for(session, lt.peer_connect_alert)
     connecting = time.perf_counter()
     wait_for(session, lt.torrent_finished_alert)
-    report(seconds=time.perf_counter() - connecting, waited=connecting - start)
+    report(seconds=time.perf_counter() - start, waited=connecting - start)
 
 
 def seed(torrent: str, directory: str) -> None:
