@@ -32,10 +32,10 @@ from millstream.interfaces.disk import (
 HASH_STEP = 256 << 10
 
 # Jobs of fewer bytes than this stay together on one worker: waking another costs more.
-MIN_BATCH_BYTES = 256 << 10
+MIN_BATCH_BYTES = 1 << 20
 
 # Finished jobs that may wait for the loop to be woken while workers are busy.
-MAX_UNTOLD_RESULTS = 4
+MAX_UNTOLD_RESULTS = 8
 
 
 class NativeDiskQueue:
