@@ -15,7 +15,7 @@ from millstream.protocol.messages import BLOCK_LENGTH
 
 @dataclass(slots=True)
 class Run:
-    """Consecutive requests of `block_length` bytes each, from `begin` to `end` of a piece."""
+    """Consecutive requests of exactly `block_length` bytes each, `begin` to `end` of a piece."""
 
     index: int
     begin: int
@@ -33,13 +33,13 @@ class Run:
             self.index == index
             and self.begin <= begin < self.end
             and (begin - self.begin) % self.block_length == 0
-            and min(self.block_length, self.end - begin) == length
+            and self.block_length == length
         )
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """The (begin, length) of every request in it."""
         for begin in range(self.begin, self.end, self.block_length):
-            yield begin, min(self.block_length, self.end - begin)
+            yield begin, self.block_length
 
 
 class UploadQueue:
@@ -111,5 +111,5 @@ class UploadQueue:
         return runs
 
     def _forget(self, run: Run) -> None:
-        self.requests -= -(-run.length // run.block_length)
+        self.requests -= run.length // run.block_length
         self.bytes -= run.length

@@ -91,10 +91,10 @@ class RunReader:
             return
         index, base, view = run.index, buffer.begin, buffer.view
         buffers: list[Buffer] = []
-        for begin, length in run.blocks():
+        length = run.block_length
+        for begin in range(run.begin, run.end, length):
             at = begin - base
-            buffers.append(piece_header(index, begin, length))
-            buffers.append(view[at : at + length])
+            buffers += (piece_header(index, begin, length), view[at : at + length])
         sent: Callable[[], None] = partial(self._cache.done, buffer)
         self._upload.served(reading.peer, run)
         reading.link.send_many(buffers, sent)

@@ -12,6 +12,10 @@ from millstream.protocol.infohash import InfoHash
 
 _SMALLEST = 16 << 10
 
+# Free buffers that are kept: what a handful of fast peers have on their way. Memory that is given
+# back to the system is cleared page by page when it is taken again.
+MAX_FREE_BYTES = 16 << 20
+
 
 class ReadBuffer:
     """A run of a piece, in memory. `users` counts the sends that still need it."""
@@ -29,8 +33,8 @@ class ReadCache:
     """Read buffers by torrent and piece, the least recently used given up first.
 
     Args:
-        max_bytes: how much is kept while nobody needs it. Buffers in use are extra; they are
-            bounded by what the peers' links may hold unsent.
+        max_bytes: how much content is kept while nobody needs it. Buffers in use are extra; they
+            are bounded by what the peers' links may hold unsent.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -91,6 +95,6 @@ class ReadCache:
         if buffer.users or buffer.cached:
             return
         capacity = len(buffer.view)
-        if self._free_bytes + capacity <= self._max_bytes:
+        if self._free_bytes + capacity <= MAX_FREE_BYTES:
             self._free_bytes += capacity
             self._free.setdefault(capacity, []).append(buffer.view)

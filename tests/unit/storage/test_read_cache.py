@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from millstream.protocol.infohash import InfoHash
+from millstream.storage import read_cache
 from millstream.storage.read_cache import ReadBuffer, ReadCache
 
 ONE, TWO = InfoHash(b"1" * 20), InfoHash(b"2" * 20)
@@ -116,7 +117,8 @@ def test_what_is_too_long_to_keep_is_still_sent():
     assert buffer.users == 1
     assert cache.find(ONE, 0, 0, RUN) is None
     cache.done(buffer)
-    assert cache._hot_bytes == cache._free_bytes == 0
+    assert cache._hot_bytes == 0
+    assert cache._free_bytes == RUN
 
 
 def test_a_torrent_is_forgotten():
@@ -128,7 +130,8 @@ def test_a_torrent_is_forgotten():
     assert cache.find(TWO, 0, 0, RUN) is not None
 
 
-def test_a_long_random_run_keeps_the_books_and_the_bounds():
+def test_a_long_random_run_keeps_the_books_and_the_bounds(monkeypatch):
+    monkeypatch.setattr(read_cache, "MAX_FREE_BYTES", 2 * RUN)
     rng = random.Random(1)
     cache = ReadCache(8 * RUN)
     users: list[ReadBuffer] = []
@@ -147,7 +150,8 @@ def test_a_long_random_run_keeps_the_books_and_the_bounds():
         assert cache._free_bytes == sum(
             capacity * len(views) for capacity, views in cache._free.items()
         )
-        assert max(cache._hot_bytes, cache._free_bytes) <= 8 * RUN
+        assert cache._hot_bytes <= 8 * RUN
+        assert cache._free_bytes <= 2 * RUN
         counts = Counter(map(id, users))
         assert all(user.users == counts[id(user)] for user in users)
         # Nothing that somebody sends from, and nothing hot, is free.
