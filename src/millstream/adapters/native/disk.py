@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import queue
 import threading
@@ -27,6 +28,8 @@ from millstream.interfaces.disk import (
     Read,
     VerifiedWrite,
 )
+
+logger = logging.getLogger(__name__)
 
 # A hash job reads this much at a time: in the second-level cache it is hashed while warm.
 HASH_STEP = 256 << 10
@@ -170,6 +173,7 @@ class NativeDiskQueue:
                 loop.call_soon_threadsafe(self._collect)
 
     def _run(self, job: DiskJob, hash_buffer: memoryview) -> DiskResult:
+        """Do a job. Whatever goes wrong becomes its result: a worker must not end."""
         extent: Extent | None = None
         try:
             if isinstance(job, VerifiedWrite | Read) and not _agrees(job):
@@ -201,6 +205,9 @@ class NativeDiskQueue:
             path = os.path.join(job.root, (extent.path if extent else None) or "")
             failure = StorageError(path, error.strerror or str(error), error.errno)
             return DiskResult(job, Outcome.IO_ERROR, failure)
+        except Exception as error:
+            logger.exception("a disk job failed in an unexpected way")
+            return DiskResult(job, Outcome.INVALID_ARGS, StorageError(job.root, str(error)))
 
     def _write(self, root: str, extent: Extent, data: memoryview) -> None:
         if extent.path is None:
@@ -227,8 +234,7 @@ class NativeDiskQueue:
 
 
 def _agrees(job: VerifiedWrite | Read) -> bool:
-    length = len(job.data) if isinstance(job, VerifiedWrite) else len(job.into)
-    return length == sum(extent.length for extent in job.extents)
+    return _job_length(job) == _extents_length(job.extents)
 
 
 def _job_length(job: DiskJob) -> int:
@@ -236,4 +242,10 @@ def _job_length(job: DiskJob) -> int:
         return len(job.data)
     if isinstance(job, Read):
         return len(job.into)
-    return sum(extent.length for extent in job.extents)
+    return _extents_length(job.extents)
+
+
+def _extents_length(extents: tuple[Extent, ...]) -> int:
+    if len(extents) == 1:
+        return extents[0].length
+    return sum(extent.length for extent in extents)

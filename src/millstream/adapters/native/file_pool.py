@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -20,14 +19,21 @@ class OpenFile:
             whoever writes takes this first and sleeps instead.
     """
 
-    __slots__ = ("descriptor", "doomed", "users", "writable", "write_lock")
+    __slots__ = ("descriptor", "doomed", "pool", "users", "writable", "write_lock")
 
-    def __init__(self, descriptor: int, *, writable: bool) -> None:
+    def __init__(self, pool: FilePool, descriptor: int, *, writable: bool) -> None:
+        self.pool = pool
         self.descriptor = descriptor
         self.write_lock = threading.Lock()
         self.writable = writable
         self.users = 0
         self.doomed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.pool.done(self)
 
 
 class FilePool:
@@ -42,29 +48,19 @@ class FilePool:
         self._files: OrderedDict[str, OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def use(self, path: str, *, write: bool) -> Iterator[OpenFile]:
+    def use(self, path: str, *, write: bool) -> OpenFile:
         """A file for positional reads, and for writes if asked; raises OSError.
 
-        For writing, the file and its parent directories are created where missing.
+        Use it in a `with` statement: it counts as used until the end of that. For writing, the
+        file and its parent directories are created where missing.
         """
-        file = self._acquire(path, write=write)
-        try:
-            yield file
-        finally:
-            with self._lock:
-                file.users -= 1
-                if file.doomed and not file.users:
-                    os.close(file.descriptor)
-
-    def _acquire(self, path: str, *, write: bool) -> OpenFile:
         with self._lock:
             file = self._files.get(path)
             if file is not None and (file.writable or not write):
                 self._files.move_to_end(path)
                 file.users += 1
                 return file
-        fresh = OpenFile(_open(path, write=write), writable=write)
+        fresh = OpenFile(self, _open(path, write=write), writable=write)
         with self._lock:
             fresh.users = 1
             self._doom(self._files.pop(path, None))
@@ -72,6 +68,13 @@ class FilePool:
             while len(self._files) > self._capacity:
                 self._doom(self._files.popitem(last=False)[1])
         return fresh
+
+    def done(self, file: OpenFile) -> None:
+        """One user less."""
+        with self._lock:
+            file.users -= 1
+            if file.doomed and not file.users:
+                os.close(file.descriptor)
 
     def release(self, path: str) -> None:
         """Close the file's descriptor as soon as nobody uses it."""
