@@ -10,7 +10,7 @@ from millstream.errors import EngineError, StorageError
 from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import FileAttribute, FileEntry, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
 from millstream.storage.layout import FileLayout, StoredFile
 
 # Nothing is known of the torrent while its pieces are hashed.
@@ -83,7 +83,8 @@ async def author_torrent(
 
     Raises:
         StorageError: something cannot be read, or changed while it was.
-        EngineError: there is nothing in it.
+        EngineError: there is nothing in it, or a name in it could not be stored as it is by
+            whoever downloads it.
     """
     found = await files.stat(root, name)
     if found is None:
@@ -105,7 +106,7 @@ async def author_torrent(
     layout = FileLayout(stored, piece_length, total, name)
     piece_count = Geometry(total, piece_length).piece_count
     digests = await _hash_pieces(disk, root, layout, piece_count, progress)
-    return build(
+    torrent = build(
         name,
         entries,
         piece_length,
@@ -118,6 +119,11 @@ async def author_torrent(
         created_by=CREATED_BY,
         creation_date=creation_date,
     )
+    stored_as = FileLayout.from_metainfo(Metainfo.parse(torrent)).paths
+    for (path, _), safe in zip(listed, stored_as, strict=True):
+        if path != safe:
+            raise EngineError(f"{path!r} is no name that every system can store; rename it first")
+    return torrent
 
 
 async def _walk(files: FileSystem, root: str, directory: str) -> list[tuple[str, int]]:

@@ -18,6 +18,7 @@ from millstream.engine import events
 from millstream.engine.checking import Checker
 from millstream.engine.config import EngineConfig
 from millstream.engine.link import Link
+from millstream.engine.preparation import make_empty_files, make_room
 from millstream.engine.tick import Tick
 from millstream.engine.uploads import RunReader
 from millstream.errors import MillstreamError, RemoteProtocolError, StorageError
@@ -134,13 +135,15 @@ class TorrentSession:
         def progress(checked: int) -> None:
             self.checked_pieces = checked
 
+        files = self._shared.files
         checker = Checker(self.metainfo, self.layout, self.root, self._shared.disk, progress)
         self._checker = checker
         try:
-            have = await checker.run(self._shared.files)
-            if have != every_piece(self.geometry.piece_count):
-                await self._prepare_files()
-            await self._make_empty_files()
+            have = await checker.run(files)
+            if have == every_piece(self.geometry.piece_count):
+                await make_empty_files(files, self.root, self.layout)
+            else:
+                await make_room(files, self.root, self.layout, self._shared.config.disk.allocation)
         except StorageError as error:
             self.fail(error)
             return
@@ -156,27 +159,6 @@ class TorrentSession:
         if have & 1:  # the last piece, which may be short
             self.bytes_done -= self.geometry.piece_length - self.geometry.length_of(count - 1)
         self.machine.checked(have)
-
-    async def _prepare_files(self) -> None:
-        """Make room for what is missing.
-
-        Files longer than the torrent says are left as they are: they may be somebody's.
-        """
-        files, allocation = self._shared.files, self._shared.config.disk.allocation
-        for file in self.layout.files:
-            if file.path is None or not file.length:
-                continue
-            found = await files.stat(self.root, file.path)
-            if found is None or found.size < file.length:
-                await files.allocate(self.root, file.path, file.length, allocation)
-
-    async def _make_empty_files(self) -> None:
-        for file in self.layout.files:
-            if file.path is None or file.length:
-                continue
-            if await self._shared.files.stat(self.root, file.path) is None:
-                allocation = self._shared.config.disk.allocation
-                await self._shared.files.allocate(self.root, file.path, 0, allocation)
 
     def fail(self, error: MillstreamError) -> None:
         """Stop in the error state; verified pieces stay verified."""
