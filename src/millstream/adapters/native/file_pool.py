@@ -15,16 +15,26 @@ class OpenFile:
 
     Attributes:
         descriptor: for positional reads and writes.
+        reads_at_once: whether the file system can read without waiting.
         write_lock: the kernel lets one writer into a file at a time and others spin at the door;
             whoever writes takes this first and sleeps instead.
     """
 
-    __slots__ = ("descriptor", "doomed", "pool", "users", "writable", "write_lock")
+    __slots__ = (
+        "descriptor",
+        "doomed",
+        "pool",
+        "reads_at_once",
+        "users",
+        "writable",
+        "write_lock",
+    )
 
     def __init__(self, pool: FilePool, descriptor: int, *, writable: bool) -> None:
         self.pool = pool
         self.descriptor = descriptor
         self.write_lock = threading.Lock()
+        self.reads_at_once = hasattr(os, "RWF_NOWAIT")
         self.writable = writable
         self.users = 0
         self.doomed = False
