@@ -126,8 +126,10 @@ class NativeDiskQueue:
 
         A hand-over to a worker and back costs as much as copying half a megabyte.
         """
+        if len(job.extents) != 1:
+            return False
         path, offset, length = job.extents[0]
-        if path is None or len(job.extents) > 1 or length != len(job.into):
+        if path is None or length != len(job.into):
             return False
         try:
             with self._files.use(os.path.join(job.root, path), write=False) as file:
