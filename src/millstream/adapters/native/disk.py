@@ -8,7 +8,6 @@ file truncated under a mapping kills the process.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import logging
 import os
@@ -41,7 +40,6 @@ MIN_BATCH_BYTES = 1 << 20
 # Read by the loop's thread itself in one flush, if it is in the page cache: a fraction of a
 # millisecond's work.
 MAX_AT_ONCE_BYTES = 4 << 20
-NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 
 # Finished jobs that may wait for the loop to be woken while workers are busy.
 MAX_UNTOLD_RESULTS = 8
@@ -133,16 +131,10 @@ class NativeDiskQueue:
             return False
         try:
             with self._files.use(os.path.join(job.root, path), write=False) as file:
-                if not file.reads_at_once:
+                if not file.cached.read(job.into, offset):
                     return False
-                if os.preadv(file.descriptor, [job.into], offset, NOWAIT) != length:
-                    return False
-        except BlockingIOError:  # it has to come from the disk
+        except OSError:  # a worker meets it again and reports it
             return False
-        except OSError as error:
-            if error.errno == errno.EOPNOTSUPP:
-                file.reads_at_once = False
-            return False  # a worker meets any other error again and reports it
         self._finished.append(DiskResult(job, Outcome.SUCCESS))
         if not self._waking and self._loop is not None:
             self._waking = True

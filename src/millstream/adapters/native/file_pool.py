@@ -7,6 +7,8 @@ import threading
 from collections import OrderedDict
 from typing import Self
 
+from millstream.adapters.native.page_cache import CachedReader
+
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -15,16 +17,16 @@ class OpenFile:
 
     Attributes:
         descriptor: for positional reads and writes.
-        reads_at_once: whether the file system can read without waiting.
+        cached: reads of it that need no disk.
         write_lock: the kernel lets one writer into a file at a time and others spin at the door;
             whoever writes takes this first and sleeps instead.
     """
 
     __slots__ = (
+        "cached",
         "descriptor",
         "doomed",
         "pool",
-        "reads_at_once",
         "users",
         "writable",
         "write_lock",
@@ -34,7 +36,7 @@ class OpenFile:
         self.pool = pool
         self.descriptor = descriptor
         self.write_lock = threading.Lock()
-        self.reads_at_once = hasattr(os, "RWF_NOWAIT")
+        self.cached = CachedReader(descriptor)
         self.writable = writable
         self.users = 0
         self.doomed = False
