@@ -20,7 +20,7 @@ def read_all(path: Path, length: int) -> tuple[bool, bytes]:
     return done, bytes(into)
 
 
-@pytest.mark.parametrize("where", ["/dev/shm", None], ids=["memory", "disk"])
+@pytest.mark.parametrize("where", ["/dev/shm", None], ids=["memory", "disk"])  # noqa: S108 - memory
 def test_what_was_just_written_is_read_at_once_or_left_alone(tmp_path, where):
     folder = Path(where) if where else tmp_path
     if not folder.is_dir():
