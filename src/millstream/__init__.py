@@ -8,7 +8,8 @@ async with create_native_engine(save_path="downloads") as engine:
     await torrent.wait_complete()
 ```
 
-All that is public is listed here, and a test keeps it so. Names are imported when first used: a
+All that is public is listed here, beside the classes in `millstream.events` and `millstream.errors`,
+and a test keeps it so. Names are imported when first used: a
 program that only asks for the version does not pay for the engine.
 """
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from millstream.engine.status import TorrentStatus as TorrentStatus
     from millstream.engine.torrent import Torrent as Torrent
     from millstream.errors import MillstreamError as MillstreamError
+    from millstream.interfaces.disk import Allocation as Allocation
     from millstream.interfaces.disk import DiskConfig as DiskConfig
     from millstream.presets.authoring import VerifyReport as VerifyReport
     from millstream.presets.authoring import create_torrent as create_torrent
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Allocation": "millstream.interfaces.disk",
     "DiskConfig": "millstream.interfaces.disk",
     "Engine": "millstream.engine.engine",
     "EngineConfig": "millstream.engine.config",
@@ -75,6 +78,7 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "NetworkConfig",
     "TransferConfig",
     "DiskConfig",
+    "Allocation",
     "InfoHash",
     "Metainfo",
     "PeerAddress",

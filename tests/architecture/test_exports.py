@@ -6,10 +6,13 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import millstream
+from millstream import events
+from millstream.engine import events as internal
 
 PUBLIC = {
     "create_native_engine",
@@ -26,6 +29,7 @@ PUBLIC = {
     "NetworkConfig",
     "TransferConfig",
     "DiskConfig",
+    "Allocation",
     "InfoHash",
     "Metainfo",
     "PeerAddress",
@@ -61,6 +65,14 @@ def test_static_tools_see_the_same_names_at_the_same_places():
             seen[name.name] = node.module
     assert seen == millstream._HOMES
     assert {*seen, "__version__"} == PUBLIC
+
+
+def test_every_event_is_public():
+    assert set(get_args(internal.Event)) == {
+        value
+        for name, value in vars(events).items()
+        if isinstance(value, type) and name != "EventStream"
+    }
 
 
 def test_other_names_are_not_there():

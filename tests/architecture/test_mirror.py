@@ -14,6 +14,7 @@ UNIT = ROOT / "tests" / "unit"
 # Patterns of modules without a test module of their own, and who tests them instead.
 EXCEPTIONS = {
     "__main__": "one line: it hands over to the command line",
+    "events": "names of engine/events for users; test_exports compares them",
     "errors": "a tree of names; whoever raises them tests them",
     "interfaces/*": "Protocols and plain values; tests/conformance tests who implements them",
     "adapters/native/*": "real sockets and files: tests/conformance and tests/integration",

@@ -23,8 +23,8 @@ from millstream import (
     create_torrent,
     verify_torrent,
 )
-from millstream.engine.events import PieceVerified, StateChanged, TorrentFailed
 from millstream.errors import StorageError, TorrentFailedError
+from millstream.events import PieceVerified, StateChanged, TorrentFailed
 from millstream.interfaces.disk import Allocation
 
 from .conftest import LOOPBACK, Share, StartEngine, make_share

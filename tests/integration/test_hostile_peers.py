@@ -18,7 +18,7 @@ import pytest
 
 from millstream import Engine, EngineConfig, NetworkConfig, PeerAddress, Torrent
 from millstream.core.peer import MAX_UNSENT_BYTES
-from millstream.engine.events import PeerConnected, PeerDisconnected, PieceFailed, PieceVerified
+from millstream.events import PeerConnected, PeerDisconnected, PieceFailed, PieceVerified
 
 from .conftest import LOOPBACK, Share, StartEngine
 from .raw_peer import (

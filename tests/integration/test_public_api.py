@@ -25,13 +25,6 @@ from millstream import (
     create_torrent,
     verify_torrent,
 )
-from millstream.engine.events import (
-    PeerConnected,
-    PeerDisconnected,
-    PieceVerified,
-    StateChanged,
-    TorrentCompleted,
-)
 from millstream.errors import (
     ConfigError,
     DuplicateTorrentError,
@@ -41,6 +34,13 @@ from millstream.errors import (
     MalformedTorrentError,
     NetworkError,
     StorageError,
+)
+from millstream.events import (
+    PeerConnected,
+    PeerDisconnected,
+    PieceVerified,
+    StateChanged,
+    TorrentCompleted,
 )
 from millstream.protocol.bencode import decode, encode
 

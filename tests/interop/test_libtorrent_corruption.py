@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millstream import PeerAddress, TorrentState, create_torrent
-from millstream.engine.events import PeerBanned, PeerConnected, PieceFailed, PieceVerified
+from millstream.events import PeerBanned, PeerConnected, PieceFailed, PieceVerified
 
 from .conftest import StartLibtorrent, StartMillstream
 from .contents import Tree, assert_same_files, single_file

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millstream import Torrent, TorrentState, create_torrent
-from millstream.engine.events import PeerDisconnected, PieceVerified
+from millstream.events import PeerDisconnected, PieceVerified
 
 from .conftest import StartLibtorrent, StartMillstream
 from .contents import assert_same_files, files_below, single_file, tree_of_pieces

@@ -4,7 +4,7 @@ import asyncio
 
 from millstream import TorrentState
 from millstream.adapters.memory import LinkProfile
-from millstream.engine.events import PeerBanned, PeerConnected
+from millstream.events import PeerBanned, PeerConnected
 from millstream.testing.swarm import ALL, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 

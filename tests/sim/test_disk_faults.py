@@ -6,8 +6,8 @@ import pytest
 
 from millstream import TorrentState
 from millstream.adapters.memory import LinkProfile
-from millstream.engine.events import TorrentFailed
 from millstream.errors import StorageError, TorrentFailedError
+from millstream.events import TorrentFailed
 from millstream.testing.swarm import ALL, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 

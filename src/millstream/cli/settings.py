@@ -15,8 +15,7 @@ def engine_config(*, port: int | None, preallocate: bool = False) -> EngineConfi
         port: where to listen; None is any free port.
         preallocate: take the room of the files at once.
     """
-    from millstream import DiskConfig, EngineConfig, NetworkConfig
-    from millstream.interfaces.disk import Allocation
+    from millstream import Allocation, DiskConfig, EngineConfig, NetworkConfig
 
     allocation = Allocation.FULL if preallocate else Allocation.SPARSE
     return EngineConfig(
