@@ -91,14 +91,12 @@ class Peer:
         "am_choking",
         "am_interested",
         "choke_changed_at",
-        "connected_at",
         "depth",
         "downloaded",
         "fast",
         "fresh_blocks",
         "id",
         "incoming",
-        "last_block_at",
         "link",
         "now",
         "outstanding",
@@ -155,7 +153,7 @@ class Peer:
         self.uploads = UploadQueue()
         self.serving = 0
         self.fresh_blocks = 0
-        self.now = self.connected_at = self.choke_changed_at = self.last_block_at = now
+        self.now = self.choke_changed_at = now
 
     def data_received(self, view: memoryview, now: float) -> None:
         """Take bytes that follow the handshake. Raises RemoteProtocolError: drop the peer."""

@@ -8,7 +8,6 @@ it every round trip, until a measured second no longer fills it (libtorrent's sl
 from __future__ import annotations
 
 from millstream.core.config import TransferConfig
-from millstream.protocol.messages import BLOCK_LENGTH
 
 INITIAL_DEPTH = 8
 MIN_DEPTH = 4
@@ -48,8 +47,3 @@ class RequestDepth:
         """A request was not answered: ask for little until the peer proves itself again."""
         self.depth = min(MIN_DEPTH, self._cap)
         self._growing = False
-
-    @property
-    def bytes(self) -> int:
-        """The depth in bytes."""
-        return self.depth * BLOCK_LENGTH

@@ -65,7 +65,7 @@ class Link:
         self._closed = closed
         self._decoder = HandshakeDecoder()
         self._loop = asyncio.get_running_loop()
-        self.opened_at = self.last_received_at = self.last_sent_at = self._loop.time()
+        self.last_received_at = self.last_sent_at = self._loop.time()
         if owner is not None:
             self.send(owner.our_handshake())
 

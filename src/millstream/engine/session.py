@@ -356,8 +356,3 @@ class TorrentSession:
         for address in addresses:
             self._has_new_peers |= self.swarm.add(address)
         self._shared.tick.wake(self)
-
-    async def wait_changed(self) -> None:
-        """Return after the next change of state or result of the disk, or at the end."""
-        self._changed.clear()
-        await self._changed.wait()

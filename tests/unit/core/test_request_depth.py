@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from millstream.core.config import TransferConfig
 from millstream.core.request_depth import INITIAL_DEPTH, MIN_DEPTH, RequestDepth
-from millstream.protocol.messages import BLOCK_LENGTH
 
 CONFIG = TransferConfig(request_queue_time=3.0, max_request_depth=500)
 
@@ -17,7 +16,6 @@ def settle(depth: RequestDepth, blocks_per_second: int, seconds: int, start: int
 def test_it_begins_small():
     depth = RequestDepth(CONFIG, 0.0)
     assert depth.depth == INITIAL_DEPTH
-    assert depth.bytes == INITIAL_DEPTH * BLOCK_LENGTH
 
 
 def test_it_doubles_each_round_trip():
