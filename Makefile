@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench fuzz clean
+.PHONY: help demo test check format bench fuzz interop clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,10 @@ bench: $(VENV)/.dev  ## Millstream and libtorrent in alternation; writes bench/r
 
 fuzz: $(VENV)/.dev  ## the property tests with many more examples
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --hypothesis-profile fuzz --timeout 3600 tests/property $(TESTS)
+
+interop: $(VENV)/.dev  ## real clients in network namespaces, as root; writes docs/interop.md
+	MILLSTREAM_INTEROP_DOCUMENT=docs/interop.md \
+		$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup tests/interop/test_matrix.py $(TESTS)
 
 clean:  ## remove what was set up
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

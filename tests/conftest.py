@@ -9,7 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from .interop.matrix_report import summarize
 
 settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=100, stateful_step_count=30
@@ -27,3 +30,8 @@ settings.load_profile("default")
 
 # `import fakes` works from every test, under every import mode of pytest.
 sys.path.insert(0, str(Path(__file__).parent / "unit" / "core"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Here, not in interop/: under xdist the process that prints reads no other conftest.
+    summarize(terminalreporter)

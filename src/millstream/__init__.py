@@ -19,10 +19,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from millstream.core.config import SwarmConfig as SwarmConfig
     from millstream.core.config import TransferConfig as TransferConfig
+    from millstream.core.limit_schedule import LimitSchedule as LimitSchedule
+    from millstream.core.limits_config import LimitsConfig as LimitsConfig
     from millstream.core.torrent_state import TorrentState as TorrentState
+    from millstream.engine.config import Encryption as Encryption
+    from millstream.engine.config import EncryptionConfig as EncryptionConfig
     from millstream.engine.config import EngineConfig as EngineConfig
     from millstream.engine.config import NetworkConfig as NetworkConfig
+    from millstream.engine.config import PayloadEncryption as PayloadEncryption
     from millstream.engine.engine import Engine as Engine
     from millstream.engine.status import PeerStatus as PeerStatus
     from millstream.engine.status import TorrentStatus as TorrentStatus
@@ -35,31 +41,57 @@ if TYPE_CHECKING:
     from millstream.presets.authoring import verify_torrent as verify_torrent
     from millstream.presets.memory import create_memory_engine as create_memory_engine
     from millstream.presets.native import create_native_engine as create_native_engine
+    from millstream.presets.scraping import scrape_tracker as scrape_tracker
+    from millstream.presets.tracker import create_tracker as create_tracker
     from millstream.protocol.compact import PeerAddress as PeerAddress
     from millstream.protocol.infohash import InfoHash as InfoHash
+    from millstream.protocol.magnet import Magnet as Magnet
     from millstream.protocol.metainfo import Metainfo as Metainfo
+    from millstream.tracker.announce import ScrapeEntry as ScrapeEntry
+    from millstream.tracker.announcer import TrackerState as TrackerState
+    from millstream.tracker.announcer import TrackerStatus as TrackerStatus
+    from millstream.tracker.config import TrackerConfig as TrackerConfig
+    from millstream.tracker.registry import RegistryConfig as RegistryConfig
+    from millstream.tracker_service.config import TrackerServiceConfig as TrackerServiceConfig
+    from millstream.tracker_service.service import TrackerService as TrackerService
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Allocation": "millstream.interfaces.disk",
     "DiskConfig": "millstream.interfaces.disk",
+    "Encryption": "millstream.engine.config",
+    "EncryptionConfig": "millstream.engine.config",
     "Engine": "millstream.engine.engine",
     "EngineConfig": "millstream.engine.config",
     "InfoHash": "millstream.protocol.infohash",
+    "LimitSchedule": "millstream.core.limit_schedule",
+    "LimitsConfig": "millstream.core.limits_config",
+    "Magnet": "millstream.protocol.magnet",
     "Metainfo": "millstream.protocol.metainfo",
     "MillstreamError": "millstream.errors",
     "NetworkConfig": "millstream.engine.config",
+    "PayloadEncryption": "millstream.engine.config",
     "PeerAddress": "millstream.protocol.compact",
     "PeerStatus": "millstream.engine.status",
+    "RegistryConfig": "millstream.tracker.registry",
+    "ScrapeEntry": "millstream.tracker.announce",
+    "SwarmConfig": "millstream.core.config",
     "Torrent": "millstream.engine.torrent",
     "TorrentState": "millstream.core.torrent_state",
     "TorrentStatus": "millstream.engine.status",
+    "TrackerConfig": "millstream.tracker.config",
+    "TrackerService": "millstream.tracker_service.service",
+    "TrackerServiceConfig": "millstream.tracker_service.config",
+    "TrackerState": "millstream.tracker.announcer",
+    "TrackerStatus": "millstream.tracker.announcer",
     "TransferConfig": "millstream.core.config",
     "VerifyReport": "millstream.presets.authoring",
     "create_memory_engine": "millstream.presets.memory",
     "create_native_engine": "millstream.presets.native",
     "create_torrent": "millstream.presets.authoring",
+    "create_tracker": "millstream.presets.tracker",
+    "scrape_tracker": "millstream.presets.scraping",
     "verify_torrent": "millstream.presets.authoring",
 }
 
@@ -68,18 +100,34 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "create_memory_engine",
     "create_torrent",
     "verify_torrent",
+    "create_tracker",
+    "scrape_tracker",
     "Engine",
     "Torrent",
     "TorrentState",
     "TorrentStatus",
     "PeerStatus",
+    "TrackerState",
+    "TrackerStatus",
+    "ScrapeEntry",
     "VerifyReport",
+    "TrackerService",
     "EngineConfig",
     "NetworkConfig",
     "TransferConfig",
+    "SwarmConfig",
+    "EncryptionConfig",
+    "Encryption",
+    "PayloadEncryption",
+    "LimitsConfig",
+    "LimitSchedule",
+    "TrackerConfig",
     "DiskConfig",
     "Allocation",
+    "TrackerServiceConfig",
+    "RegistryConfig",
     "InfoHash",
+    "Magnet",
     "Metainfo",
     "PeerAddress",
     "MillstreamError",

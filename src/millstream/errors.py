@@ -7,13 +7,17 @@ MillstreamError
 │   └── LocalProtocolError      we asked for what the protocol forbids: a bug of ours or the caller's
 ├── MalformedDataError          bytes that are not what they claim to be
 │   ├── BencodeError            not bencoded, or not strictly
-│   └── MalformedTorrentError   bencoded, but no usable metainfo
+│   ├── MalformedTorrentError   bencoded, but no usable metainfo
+│   └── MalformedMagnetError    no usable magnet link
 ├── StorageError                a path could not be read or written; names the path and the cause
 ├── NetworkError                a connection or a listening port could not be had
+│   ├── HttpError               a URL could not be fetched
+│   └── TrackerError            a tracker refused, or answered nonsense
 ├── ConfigError                 a setting is out of its documented range
 └── EngineError                 the engine cannot do this now
     ├── DuplicateTorrentError   the torrent is in the engine already
     ├── EngineClosedError       the engine was closed or not started
+    ├── MetadataPendingError    a magnet's files and pieces are not known yet
     └── TorrentFailedError      the torrent stopped in its error state
 ```
 
@@ -52,6 +56,10 @@ class MalformedTorrentError(MalformedDataError):
     """The metainfo lacks something, contradicts itself, or exceeds a limit."""
 
 
+class MalformedMagnetError(MalformedDataError):
+    """The magnet link names no torrent, contradicts itself, or exceeds a limit."""
+
+
 class StorageError(MillstreamError):
     """A path could not be used.
 
@@ -72,6 +80,23 @@ class NetworkError(MillstreamError):
     """A connection or a listening port could not be had."""
 
 
+class HttpError(NetworkError):
+    """A URL could not be fetched; the message names the host and the cause."""
+
+
+class TrackerError(NetworkError):
+    """A tracker refused the announce, or its answer makes no sense; the message says which.
+
+    Attributes:
+        retry_in: seconds after which the tracker may be asked again (BEP 31); infinite for never,
+            None if it did not say.
+    """
+
+    def __init__(self, message: str, retry_in: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_in = retry_in
+
+
 class ConfigError(MillstreamError):
     """A setting is out of its documented range."""
 
@@ -86,6 +111,10 @@ class DuplicateTorrentError(EngineError):
 
 class EngineClosedError(EngineError):
     """The engine is not running."""
+
+
+class MetadataPendingError(EngineError):
+    """The torrent's files and pieces are not known yet: a magnet that fetches its metadata."""
 
 
 class TorrentFailedError(EngineError):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from millstream.adapters.memory import (
     LinkProfile,
+    MemoryCryptography,
     MemoryDiskQueue,
     MemoryFileSystem,
     MemoryNetwork,
@@ -15,6 +16,7 @@ from millstream.adapters.memory import (
 )
 from millstream.interfaces.disk import DiskConfig
 from millstream.testing import (
+    CryptographyConformance,
     DiskQueueConformance,
     DiskUnderTest,
     FileSystemConformance,
@@ -116,3 +118,8 @@ class TestMemorySessionStore(SessionStoreConformance):
     @asynccontextmanager
     async def open_store(self) -> AsyncIterator[MemorySessionStore]:
         yield MemorySessionStore()
+
+
+class TestMemoryCryptography(CryptographyConformance):
+    def make_cryptography(self) -> MemoryCryptography:
+        return MemoryCryptography(random.Random(0))

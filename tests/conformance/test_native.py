@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,9 +11,16 @@ from unittest import SkipTest
 
 import pytest
 
-from millstream.adapters.native import NativeDiskQueue, NativeFileSystem, NativeNetwork
+from millstream.adapters.native import (
+    NativeCryptography,
+    NativeDiskQueue,
+    NativeFileSystem,
+    NativeNetwork,
+)
 from millstream.interfaces.disk import DiskConfig
+from millstream.protocol.rc4 import Rc4
 from millstream.testing import (
+    CryptographyConformance,
     DiskQueueConformance,
     DiskUnderTest,
     FileSystemConformance,
@@ -69,3 +77,21 @@ class TestNativeDiskQueue(InDirectory, DiskQueueConformance):
     @asynccontextmanager
     async def open_disk(self, config: DiskConfig) -> AsyncIterator[DiskUnderTest]:
         yield DiskUnderTest(NativeDiskQueue(config), str(self.path), self.put, self.get)
+
+
+class TestNativeCryptography(CryptographyConformance):
+    def make_cryptography(self) -> NativeCryptography:
+        return NativeCryptography()
+
+
+class TestCryptographyWithoutOpenssl(CryptographyConformance):
+    """The package is not there, as in a browser: then it is slow, but it works."""
+
+    @pytest.fixture(autouse=True)
+    def _hide_openssl(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "millstream.adapters.native.openssl_rc4", None)
+
+    def make_cryptography(self) -> NativeCryptography:
+        cryptography = NativeCryptography()
+        assert isinstance(cryptography.rc4(b"12345"), Rc4)
+        return cryptography

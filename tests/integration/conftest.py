@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from millstream import Engine, EngineConfig, Metainfo, NetworkConfig, create_native_engine
+from millstream.engine.config import Encryption, EncryptionConfig
 from millstream.protocol.metainfo import FileEntry, build
 
 from .raw_peer import RawPeer
@@ -20,6 +21,8 @@ from .raw_peer import RawPeer
 StartEngine = Callable[..., Awaitable[Engine]]
 
 LOOPBACK = NetworkConfig(listen_hosts=("127.0.0.1",))
+# Raw peers speak plainly, but for those in test_encryption.py.
+UNENCRYPTED = EncryptionConfig(policy=Encryption.DISABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,9 @@ def share() -> Share:
 @pytest.fixture(autouse=True)
 async def _close_raw_peers() -> AsyncIterator[None]:
     yield
-    while RawPeer.everyone:
-        RawPeer.everyone.pop().writer.transport.abort()
+    for peer in RawPeer.everyone:
+        peer.writer.transport.abort()
+    RawPeer.everyone.clear()
 
 
 @pytest.fixture
@@ -84,7 +88,8 @@ async def start_engine() -> AsyncIterator[StartEngine]:
     async with AsyncExitStack() as engines:
 
         async def start(save_path: Path, config: EngineConfig | None = None) -> Engine:
-            config = replace(config or EngineConfig(network=LOOPBACK), seed=next(seeds))
+            config = config or EngineConfig(network=LOOPBACK, encryption=UNENCRYPTED)
+            config = replace(config, seed=next(seeds))
             return await engines.enter_async_context(
                 create_native_engine(config, save_path=save_path)
             )

@@ -20,7 +20,7 @@ from millstream import Engine, EngineConfig, NetworkConfig, PeerAddress, Torrent
 from millstream.core.peer import MAX_UNSENT_BYTES
 from millstream.events import PeerConnected, PeerDisconnected, PieceFailed, PieceVerified
 
-from .conftest import LOOPBACK, Share, StartEngine
+from .conftest import LOOPBACK, UNENCRYPTED, Share, StartEngine
 from .raw_peer import (
     ALLOWED_FAST,
     BITFIELD,
@@ -80,7 +80,9 @@ async def make_victim(
 
         async def make(network: NetworkConfig = LOOPBACK) -> Victim:
             directory = tmp_path / "downloads"
-            engine = await start_engine(directory, EngineConfig(network=network))
+            engine = await start_engine(
+                directory, EngineConfig(network=network, encryption=UNENCRYPTED)
+            )
             torrent = await engine.add(share.data)
             events = torrent.events()
             await torrent.wait_checked()

@@ -16,7 +16,7 @@ import pytest
 from millstream import EngineConfig, TorrentState, create_native_engine, create_torrent
 from millstream.errors import EngineClosedError, MillstreamError
 
-from .conftest import LOOPBACK, Share, make_share
+from .conftest import LOOPBACK, UNENCRYPTED, Share, make_share
 from .raw_peer import HAVE_ALL, REQUEST, UNCHOKE, RawPeer, message
 
 pytestmark = pytest.mark.timeout(60)
@@ -201,7 +201,8 @@ async def test_cancelled_making_of_a_torrent(tmp_path: Path) -> None:
 
 
 async def test_connections_that_come_and_go_leave_no_timers(share: Share, tmp_path: Path) -> None:
-    async with create_native_engine(EngineConfig(network=LOOPBACK), save_path=tmp_path) as engine:
+    config = EngineConfig(network=LOOPBACK, encryption=UNENCRYPTED)
+    async with create_native_engine(config, save_path=tmp_path) as engine:
         before = len(timers())
         for _ in range(50):
             peer = await RawPeer.connect(engine.listen_port)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from millstream import Engine, EngineConfig, NetworkConfig, create_native_engine
+from millstream.engine.config import EncryptionConfig
 
 if TYPE_CHECKING:
     from .libtorrent_peer import LibtorrentPeer
@@ -56,9 +57,17 @@ async def millstream(tmp_path: Path) -> AsyncIterator[StartMillstream]:
     seeds = itertools.count(1)
     async with AsyncExitStack() as engines:
 
-        async def start(save_path: Path, *, port: int = 0, host: str = "127.0.0.1") -> Engine:
+        async def start(
+            save_path: Path,
+            *,
+            port: int = 0,
+            host: str = "127.0.0.1",
+            encryption: EncryptionConfig | None = None,
+        ) -> Engine:
             network = NetworkConfig(listen_hosts=(host,), listen_port=port)
-            config = EngineConfig(network=network, seed=next(seeds))
+            config = EngineConfig(
+                network=network, encryption=encryption or EncryptionConfig(), seed=next(seeds)
+            )
             return await engines.enter_async_context(
                 create_native_engine(config, save_path=save_path)
             )

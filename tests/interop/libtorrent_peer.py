@@ -75,6 +75,7 @@ class LibtorrentPeer:
         download_limit: bytes a second; 0 for none.
         trusting: seed without ever looking at the files.
         stock: with libtorrent's own ideas of encryption and uTP, not plain TCP alone.
+        settings: more of libtorrent's settings.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class LibtorrentPeer:
         download_limit: int = 0,
         trusting: bool = False,
         stock: bool = False,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         literal = f"[{host}]" if ":" in host else host
-        settings = {"listen_interfaces": f"{literal}:{port}", "disable_hash_checks": trusting}
-        self._session = lt.session(QUIET | settings | (STOCK if stock else PLAIN_TCP))
+        own = {"listen_interfaces": f"{literal}:{port}", "disable_hash_checks": trusting}
+        kind = STOCK if stock else PLAIN_TCP
+        self._session = lt.session(QUIET | own | kind | (settings or {}))
         self._seen: Counter[str] = Counter()
         params = lt.load_torrent_buffer(torrent)
         params.save_path = str(save_path)

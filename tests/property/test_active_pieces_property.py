@@ -70,7 +70,7 @@ class ActivePiecesMachine(RuleBasedStateMachine):
             if (piece.index, block) not in self.awaited and (piece.index, block) not in self.came
         ]
         runs = piece.claim(by, most, self.now)
-        self.active.claimed(piece)
+        self.active.claimed(piece, by)
         claimed = [block for first, count in runs for block in range(first, first + count)]
         assert claimed == free[:most]
         for block in claimed:
@@ -82,7 +82,7 @@ class ActivePiecesMachine(RuleBasedStateMachine):
     def ask_also(self, data: st.DataObject, by: ConnectionId) -> None:
         index, block = data.draw(st.sampled_from(sorted(self.awaited)))
         if by not in self.awaited[index, block]:
-            self.active.get(index).ask_also(block, by, self.now)
+            self.active.ask_also(self.active.get(index), block, by, self.now)
             self.awaited[index, block].append(by)
             self.asked_at[index, block] = self.now
 

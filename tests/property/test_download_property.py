@@ -1,4 +1,4 @@
-"""A download among peers that come, go, choke, refuse, lie, dawdle and answer twice.
+"""A download among peers that come, go, choke, allow, refuse, lose, lie, dawdle and answer twice.
 
 The peers here keep their own books, from the bytes they are sent. Whatever happens, both sides'
 books agree, no honest peer is blamed or dropped, and a good seed at the end completes the torrent.
@@ -35,6 +35,7 @@ class Remote:
         self.link = link
         self.honest = honest
         self.choking = True
+        self.allowed: set[int] = set()
         self.pending: list[Request] = []
         self.ever: set[Request] = set()
 
@@ -55,7 +56,7 @@ class Remote:
             index, begin, length = fields
             if name == "request":
                 self.ever.add((index, begin))
-                if not self.choking:
+                if not self.choking or index in self.allowed:
                     self.pending.append((index, begin))
                     continue
             elif (index, begin) in self.pending:
@@ -116,9 +117,15 @@ class DownloadMachine(RuleBasedStateMachine):
         fast=st.booleans(),
         honest=st.booleans(),
         choking=st.booleans(),
+        allowed=st.sets(st.integers(0, PIECES - 1), max_size=2),
     )
-    def come(self, pieces: int, *, fast: bool, honest: bool, choking: bool) -> None:
+    def come(
+        self, pieces: int, *, fast: bool, honest: bool, choking: bool, allowed: set[int]
+    ) -> None:
         remote = self.arrive(pieces, fast=fast, honest=honest)
+        if fast:
+            remote.allowed = allowed
+            self.stage.says(remote.peer, *(messages.allowed_fast(piece) for piece in allowed))
         if not choking:
             remote.choking = False
             self.stage.says(remote.peer, messages.UNCHOKE)
@@ -179,10 +186,43 @@ class DownloadMachine(RuleBasedStateMachine):
             some = data.draw(st.integers(0, len(remote.pending)))
             for _ in range(some):
                 self.send(remote, 0)
-            for index, begin in remote.pending:
+            refused = [request for request in remote.pending if request[0] not in remote.allowed]
+            remote.pending = [request for request in remote.pending if request not in refused]
+            for index, begin in refused:
                 length = self.stage.geometry.block_length(index, begin // BLOCK_LENGTH)
                 self.stage.says(remote.peer, messages.reject(index, begin, length))
-        remote.pending.clear()
+        else:
+            remote.pending.clear()
+
+    @precondition(lambda self: any(remote.peer.fast for remote in self.remotes))
+    @rule(data=st.data(), piece=st.integers(0, PIECES - 1), suggest=st.booleans())
+    def allow_or_suggest(self, data: st.DataObject, piece: int, *, suggest: bool) -> None:
+        remote = data.draw(st.sampled_from([r for r in self.remotes if r.peer.fast]))
+        if suggest:
+            remote.peer.receive_suggest_piece(piece)
+        else:
+            remote.allowed.add(piece)
+            self.stage.says(remote.peer, messages.allowed_fast(piece))
+
+    @precondition(lambda self: self.remotes)
+    @rule(data=st.data(), piece=st.integers(0, PIECES - 1))
+    def lose(self, data: st.DataObject, piece: int) -> None:
+        """BEP 54: with the Fast extension what was asked for is refused, else it is forgotten."""
+        remote = self.one(data)
+        remote.peer.receive_dont_have(piece)
+        lost = [request for request in remote.pending if request[0] == piece]
+        remote.pending = [request for request in remote.pending if request[0] != piece]
+        if remote.peer.fast:
+            for index, begin in lost:
+                length = self.stage.geometry.block_length(index, begin // BLOCK_LENGTH)
+                self.stage.says(remote.peer, messages.reject(index, begin, length))
+
+    @precondition(lambda self: self.remotes)
+    @rule(data=st.data(), rate=st.sampled_from([1e3, 1e5, 1e7]))
+    def seem_fast(self, data: st.DataObject, rate: float) -> None:
+        """It has sent at that rate until now, so that it may steal from others."""
+        meter = self.one(data).peer.downloaded
+        meter._rate, meter._since = rate, self.stage.now
 
     def send(self, remote: Remote, at: int, *, corrupt: bool = False) -> None:
         index, begin = remote.pending.pop(at)
@@ -257,6 +297,11 @@ class DownloadMachine(RuleBasedStateMachine):
         self.of_other_torrents += length
 
     # What always holds.
+
+    @invariant()
+    def who_waits_is_here(self) -> None:
+        requester = self.download.requester
+        assert {*requester.idle, *requester.starved} <= self.machine.peers.keys()
 
     @invariant()
     def pieces_agree(self) -> None:

@@ -42,10 +42,18 @@ MESSAGES = st.one_of(
         U32,
         st.binary(max_size=40) | st.just(bytes(BLOCK_LENGTH)),
     ),
-    # Of extensions that were not offered.
+    st.builds(
+        lambda extension, data: (
+            struct.pack(">IBB", 2 + len(data), 20, extension) + data,
+            ("extended", extension, data),
+        ),
+        st.integers(0, 255),
+        st.binary(max_size=40),
+    ),
+    # Of no use to us, or unknown.
     st.builds(
         lambda kind, data: (struct.pack(">IB", 1 + len(data), kind) + data, None),
-        st.sampled_from([9, 10, 18, 20, 255]),
+        st.sampled_from([9, 10, 18, 21, 255]),
         st.binary(max_size=30),
     ),
 )

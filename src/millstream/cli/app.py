@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli import create, demo, download, info, seed, verify
+from millstream.cli import create, demo, download, info, magnet, scrape, seed, tracker, verify
 from millstream.cli.exit_codes import MEANINGS
 from millstream.cli.failures import DEBUG_VARIABLE, debug_wanted, report
 
@@ -44,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (download, seed, create, info, verify, demo):
+for module in (download, seed, create, info, magnet, verify, scrape, tracker, demo):
     app.command(help=_paragraphs(module.COMMAND), epilog=module.EPILOG)(module.COMMAND)
 
 

@@ -27,7 +27,7 @@ class ExitCode(enum.IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.OK: "success; also when seeding is ended by Ctrl-C",
+    ExitCode.OK: "success; also when seeding or tracking is ended by Ctrl-C",
     ExitCode.FAILURE: "unexpected failure",
     ExitCode.USAGE: "wrong usage, or a file that is no usable torrent",
     ExitCode.UNFINISHED: "stopped before it was finished",

@@ -106,6 +106,20 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
+def parse_rate(text: str) -> int:
+    """Read a size as `parse_size` does, per second: `500K`, `2M`, `1.5 MB/s`.
+
+    Raises:
+        ValueError: the text is no rate; the message is a sentence for the user.
+    """
+    try:
+        return parse_size(text.strip().removesuffix("/s"))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no rate; write it like 500K, 2M or 1.5MB, per second"
+        ) from None
+
+
 def safe_text(text: str) -> str:
     """Text from a torrent or the disk, fit for a terminal.
 

@@ -10,6 +10,11 @@ to, never renamed.
 - `file_made`, `torrent_made`, `seeder_ready`, `downloaded`, `compared`: the steps of `demo`
 - `complete`, once, when the work is done; its keys are those of the command
 - `info`, alone: the answer of `millstream info`
+- `magnet`, alone: `magnet`, `infohash`, `name`, `trackers`, `web_seeds`
+- `scrape`, for each tracker and torrent: `url`, `infohash`, `seeders`, `leechers`, `completed`,
+  `error`
+- `tracking`: `http_url`, `udp_url`, `hosts`, `port`, `interval`
+- `swarm`, when its numbers have changed: `infohash`, `seeders`, `leechers`, `completed`
 - `stopped`: `progress`, `exit_code`
 - `error`, last: `message`, `exit_code`
 

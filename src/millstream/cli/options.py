@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millstream.cli.formatting import parse_size
+from millstream.cli.formatting import parse_rate, parse_size
 from millstream.errors import MalformedDataError
 
 if TYPE_CHECKING:
     from millstream import PeerAddress
+    from millstream.core.limits_config import LimitsConfig
 
 TorrentArgument = Annotated[
     Path,
@@ -25,6 +26,24 @@ PeerOption = Annotated[
         "-p",
         metavar="HOST:PORT",
         help="A peer to connect to, such as 192.0.2.7:6881 or \\[2001:db8::1]:6881; may be repeated.",
+        show_default=False,
+    ),
+]
+LimitDownOption = Annotated[
+    str | None,
+    typer.Option(
+        "--limit-down",
+        metavar="RATE",
+        help="Receive at most so much per second, such as 500K or 2M.",
+        show_default=False,
+    ),
+]
+LimitUpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--limit-up",
+        metavar="RATE",
+        help="Send at most so much per second, such as 500K or 2M.",
         show_default=False,
     ),
 ]
@@ -63,6 +82,36 @@ def parse_size_option(text: str | None, name: str) -> int | None:
     if size <= 0:
         raise typer.BadParameter("the size must be above zero.", param_hint=f"'{name}'")
     return size
+
+
+def parse_limits(down: str | None, up: str | None) -> LimitsConfig:
+    """Read the values of `--limit-down` and `--limit-up`; None is unlimited.
+
+    Raises:
+        typer.BadParameter: one is no rate, or too low.
+    """
+    from millstream.core.limits_config import LimitsConfig
+
+    return LimitsConfig(
+        download=_parse_limit(down, "--limit-down"), upload=_parse_limit(up, "--limit-up")
+    )
+
+
+def _parse_limit(text: str | None, name: str) -> int | None:
+    from millstream.core.limits_config import MIN_RATE
+
+    if text is None:
+        return None
+    try:
+        rate = parse_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint=f"'{name}'") from error
+    if rate < MIN_RATE:
+        raise typer.BadParameter(
+            "the lowest limit is 1K per second; leave the option out for no limit.",
+            param_hint=f"'{name}'",
+        )
+    return rate
 
 
 def check_urls(urls: Iterable[str] | None, name: str, schemes: tuple[str, ...]) -> tuple[str, ...]:

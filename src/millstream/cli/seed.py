@@ -13,9 +13,12 @@ from millstream.cli.following import keep_showing
 from millstream.cli.formatting import plural, safe_text
 from millstream.cli.options import (
     JsonOption,
+    LimitDownOption,
+    LimitUpOption,
     PeerOption,
     QuietOption,
     TorrentArgument,
+    parse_limits,
     parse_peers,
 )
 from millstream.cli.running import run
@@ -46,6 +49,8 @@ def seed(
         ),
     ] = None,
     peer: PeerOption = None,
+    limit_down: LimitDownOption = None,
+    limit_up: LimitUpOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -55,10 +60,11 @@ def seed(
     nothing is changed.
     """
     peers = parse_peers(peer)
+    config = engine_config(port=port, limits=parse_limits(limit_down, limit_up))
     with open_display(json=json, quiet=quiet) as display:
         metainfo = read_torrent(torrent)
         try:
-            run(lambda: serve(display, metainfo, output, peers, engine_config(port=port)))
+            run(lambda: serve(display, metainfo, output, peers, config))
         except Interrupted:
             display.event("stopped", "Stopped seeding.", progress=1.0, exit_code=0)
 

@@ -24,6 +24,7 @@ class ActivePiece:
         asked: for each block, 1 if it came or is awaited.
         missing: how many blocks have not come.
         unrequested: how many blocks are neither here nor awaited.
+        askers: the connections that were ever asked for a block of it.
         only_from: if set, the one connection that may be asked: the piece failed before, and
             with a single contributor the next failure names the culprit.
     """
@@ -31,6 +32,7 @@ class ActivePiece:
     __slots__ = (
         "also_asked",
         "asked",
+        "askers",
         "block_count",
         "index",
         "length",
@@ -54,6 +56,7 @@ class ActivePiece:
         self.received = bytearray(blocks)
         self.asked = bytearray(blocks)
         self.also_asked: dict[int, list[ConnectionId]] = {}
+        self.askers: set[ConnectionId] = set()
         self.only_from: ConnectionId | None = None
 
     def claim(self, by: ConnectionId, most: int, now: float) -> list[tuple[int, int]]:
@@ -102,7 +105,7 @@ class ActivePiece:
         return others
 
     def ask_also(self, block: int, connection: ConnectionId, now: float) -> None:
-        """Endgame: record that a second connection was asked for an awaited block."""
+        """Record that a second connection was asked for an awaited block."""
         self.requested_at[block] = now
         self.also_asked.setdefault(block, []).append(connection)
 
@@ -133,6 +136,18 @@ class ActivePiece:
                 continue
             released.append(block)
         return released
+
+    def oldest_request(self, connection: ConnectionId) -> float | None:
+        """When the connection was first asked for what it owes; None if it owes nothing.
+
+        A block that somebody else was asked for as well counts from then on.
+        """
+        times = [
+            self.requested_at[block]
+            for block, owner in enumerate(self.owner)
+            if owner == connection and not self.received[block]
+        ]
+        return min(times, default=None)
 
     def release_block(self, connection: ConnectionId, block: int) -> bool:
         """As `release`, for one block that was rejected; False if it was not awaited from there."""

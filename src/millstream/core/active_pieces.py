@@ -8,7 +8,7 @@ is also the back-pressure from a slow disk to the network: no room, no new reque
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from millstream.core.active_piece import ActivePiece
@@ -45,7 +45,8 @@ class ActivePieces:
 
     Attributes:
         unclaimed: the pieces that still have unrequested blocks, oldest first.
-        taken: the set (an int) of all active pieces, for the picker.
+        open: the set (an int) of the same pieces.
+        taken: the set of all active pieces, for the picker.
     """
 
     def __init__(self, geometry: Geometry, pool: BufferPool, max_unwritten_bytes: int) -> None:
@@ -57,7 +58,9 @@ class ActivePieces:
         self._pieces: dict[int, ActivePiece] = {}
         self._at_disk: dict[int, ActivePiece] = {}
         self.unclaimed: dict[int, ActivePiece] = {}
-        self.taken = 0
+        self.open = self.taken = 0
+        # Who was asked for blocks of which pieces: nobody's requests are looked for anywhere else.
+        self._asked: dict[ConnectionId, dict[int, ActivePiece]] = {}
         self.get = self._pieces.get
 
     def __len__(self) -> int:
@@ -75,12 +78,15 @@ class ActivePieces:
     def startable(self, most: int) -> int:
         """How many pieces, up to `most`, may be begun now.
 
-        None while the disk lags behind; else what there is room for, and always one if none is
+        0 while the disk lags behind; else what there is room for, and always one if none is
         active.
         """
         if self.disk_lags:
             return 0
-        return min(most, max(self._pool.room // self._geometry.piece_length, int(len(self) == 0)))
+        room = self._pool.room // self._geometry.piece_length
+        if room <= 0:
+            room = int(not self._pieces and not self._at_disk)
+        return min(most, room)
 
     def start(self, index: PieceIndex) -> ActivePiece:
         """Begin a piece, for which `startable` found room."""
@@ -88,7 +94,9 @@ class ActivePieces:
         self._pool.reserve(length)
         piece = ActivePiece(index, length)
         self._pieces[index] = self.unclaimed[index] = piece
-        self.taken |= piece_bit(index, self._geometry.piece_count)
+        bit = piece_bit(index, self._geometry.piece_count)
+        self.taken |= bit
+        self.open |= bit
         return piece
 
     def give_buffer(self, piece: ActivePiece) -> None:
@@ -97,8 +105,7 @@ class ActivePieces:
 
     def to_disk(self, piece: ActivePiece) -> None:
         """The last block came: the piece waits for its verified write."""
-        del self._pieces[piece.index]
-        self.unclaimed.pop(piece.index, None)
+        self._forget(piece)
         self._at_disk[piece.index] = piece
 
     def at_disk(self, index: int) -> ActivePiece:
@@ -113,8 +120,7 @@ class ActivePieces:
 
     def abandon(self, piece: ActivePiece) -> None:
         """Drop a piece that is not at the disk, with what came of it."""
-        del self._pieces[piece.index]
-        self.unclaimed.pop(piece.index, None)
+        self._forget(piece)
         self._free(piece)
 
     def clear(self) -> None:
@@ -135,7 +141,7 @@ class ActivePieces:
         Pieces of which then nothing is left are dropped. Returns the (piece, block) pairs.
         """
         released: list[tuple[ActivePiece, int]] = []
-        for piece in list(self._pieces.values()):
+        for piece in list(self._asked.get(connection, {}).values()):
             blocks = piece.release(connection, asked_before=asked_before)
             if blocks:
                 released.extend((piece, block) for block in blocks)
@@ -152,11 +158,42 @@ class ActivePieces:
             self.abandon(piece)
         elif piece.unrequested:
             self.unclaimed[piece.index] = piece
+            self.open |= piece_bit(piece.index, self._geometry.piece_count)
 
-    def claimed(self, piece: ActivePiece) -> None:
-        """Blocks of the piece were claimed."""
+    def claimed(self, piece: ActivePiece, by: ConnectionId) -> None:
+        """Blocks of the piece were claimed for a connection."""
+        self._note(piece, by)
         if not piece.unrequested:
-            self.unclaimed.pop(piece.index, None)
+            self._close(piece)
+
+    def ask_also(self, piece: ActivePiece, block: int, by: ConnectionId, now: float) -> None:
+        """An awaited block is asked of one more connection."""
+        piece.ask_also(block, by, now)
+        self._note(piece, by)
+
+    def asked_of(self, connection: ConnectionId) -> Iterable[ActivePiece]:
+        """The pieces that lack blocks and of which the connection was asked for some."""
+        return self._asked.get(connection, {}).values()
+
+    def _note(self, piece: ActivePiece, by: ConnectionId) -> None:
+        if by not in piece.askers:
+            piece.askers.add(by)
+            self._asked.setdefault(by, {})[piece.index] = piece
+
+    def _forget(self, piece: ActivePiece) -> None:
+        """The piece lacks no more blocks, or is given up."""
+        del self._pieces[piece.index]
+        self._close(piece)
+        for connection in piece.askers:
+            asked = self._asked[connection]
+            del asked[piece.index]
+            if not asked:
+                del self._asked[connection]
+
+    def _close(self, piece: ActivePiece) -> None:
+        """The piece has no block left to be asked for."""
+        if self.unclaimed.pop(piece.index, None) is not None:
+            self.open ^= piece_bit(piece.index, self._geometry.piece_count)
 
     def _free(self, piece: ActivePiece) -> None:
         self.taken ^= piece_bit(piece.index, self._geometry.piece_count)
@@ -174,3 +211,7 @@ class ActivePieces:
             taken |= piece_bit(index, self._geometry.piece_count)
         assert taken == self.taken
         assert set(self.unclaimed) == {p.index for p in self if p.unrequested}
+        assert self.open == sum(piece_bit(i, self._geometry.piece_count) for i in self.unclaimed)
+        noted = {(by, index) for by, pieces in self._asked.items() for index in pieces}
+        assert noted == {(by, p.index) for p in self for by in p.askers}
+        assert all(p.awaited_connections() <= p.askers for p in self)

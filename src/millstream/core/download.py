@@ -1,11 +1,7 @@
-"""Asking for blocks and taking them in: the downloading half of a torrent.
+"""Taking blocks in, and giving them up: the downloading half of a torrent.
 
-A block is claimed in an active piece, asked for, received into the piece's buffer, and when the
-piece is whole it goes to the disk as one verified write. What a peer is asked for, in order:
-
-1. blocks that nobody was asked for, of pieces already begun;
-2. new pieces, by the picker, while there is room;
-3. in the endgame, blocks that another peer owes (`core.endgame`).
+A block is claimed in an active piece, asked for (`core.requester`), received into the piece's
+buffer, and when the piece is whole it goes to the disk as one verified write.
 """
 
 from __future__ import annotations
@@ -13,15 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from millstream.core import endgame
 from millstream.core.active_piece import ActivePiece
 from millstream.core.active_pieces import ActivePieces, BufferPool
 from millstream.core.availability import Availability
 from millstream.core.config import TransferConfig
 from millstream.core.corruption import CorruptionTracker
-from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, Geometry, PieceIndex
+from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, Geometry
 from millstream.core.peer import Peer
 from millstream.core.piece_picker import PiecePicker
+from millstream.core.requester import Requester
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages
 from millstream.protocol.bitfield import every_piece, has_piece, piece_bit
@@ -32,9 +28,11 @@ _BLOCK_MASK = BLOCK_LENGTH - 1
 
 # Peers that left and may still be found guilty of a block; the oldest are forgotten.
 MAX_DEPARTED = 1024
-# A peer that refused a request, though it does not choke, is asked again after so many seconds: else
-# it would be asked for the same block as fast as it refuses, and nobody else would get to be asked.
-REJECT_PAUSE = 0.5
+# A request that was passed over while others were answered is given up no sooner than this many
+# times the time that all the peer's requests should take.
+OVERDUE_FACTOR = 2.0
+# Of a limited line a peer may be waited for so many times as long as its equal share takes.
+SHARE_FACTOR = 4.0
 UNKNOWN_SENDER = PeerAddress("", 0)
 
 
@@ -46,7 +44,9 @@ class Download:
         wanted: the set of pieces to have in the end.
         whole: pieces whose last block came since they were last handed to the disk.
         wasted: bytes that came and were of no use.
-        starved: peers that could be asked for more if there were room for pieces.
+        rate_limit: bytes a second that we let come in; None: no limit. Who shares little is slow,
+            and no fault of the peer's.
+        is_paused: whether the shell does not read from the peers for now: their silence is ours.
     """
 
     def __init__(
@@ -67,9 +67,13 @@ class Download:
         self.active = ActivePieces(geometry, pool, config.max_unwritten_bytes)
         self.whole: list[ActivePiece] = []
         self.wasted = 0
-        self.starved: dict[ConnectionId, Peer] = {}
+        self.rate_limit: int | None = None
+        self.is_paused = False
         self._corruption = CorruptionTracker()
         self._departed: dict[ConnectionId, PeerAddress] = {}
+        self.requester = Requester(
+            geometry, peers, self.active, self.picker, self.availability, self, config
+        )
 
     @property
     def missing(self) -> int:
@@ -80,84 +84,15 @@ class Download:
         """Whether the peer has a piece that we lack."""
         return bool(peer.pieces & self.missing)
 
+    def is_suspect(self, index: int) -> bool:
+        """Whether the piece failed before and should come from one peer alone."""
+        return self._corruption.is_suspect(index)
+
     # Asking.
 
     def request(self, peer: Peer, now: float) -> None:
         """Fill the peer's request queue, by at most one packed send."""
-        depth = peer.depth
-        if peer.fresh_blocks:
-            depth.blocks_received(peer.fresh_blocks, now)
-            peer.fresh_blocks = 0
-            peer.snubbed = False
-        room = depth.depth - peer.outstanding
-        # A full queue is topped up in batches of a quarter, not block by block.
-        if peer.peer_choking or not peer.am_interested or room * 4 < depth.depth:
-            return
-        if now - peer.rejected_at < REJECT_PAUSE:
-            return
-        packed: list[bytes] = []
-        for piece in list(self.active.unclaimed.values()):
-            if not room:
-                break
-            if self._is_left_to_another(piece, peer):
-                continue
-            if has_piece(peer.pieces, piece.index, self._geometry.piece_count):
-                room -= self._claim(peer, piece, room, now, packed)
-        if room:
-            room = self._begin_pieces(peer, room, now, packed)
-        if packed:
-            peer.link.send(b"".join(packed))
-        elif not (peer.snubbed or self.active.disk_lags):
-            self._request_duplicates(peer, now)
-
-    def _begin_pieces(self, peer: Peer, room: int, now: float, packed: list[bytes]) -> int:
-        """Begin new pieces for the peer; returns the room that is left."""
-        candidates = -1
-        while room and candidates:
-            startable = self.active.startable(-(-room // self._geometry.blocks_per_piece))
-            if not startable:
-                self.starved[peer.id] = peer
-                break
-            candidates = peer.pieces & self.missing & ~self.active.taken
-            for index in self.picker.pick(candidates, startable):
-                piece = self.active.start(PieceIndex(index))
-                if self._corruption.is_suspect(index):
-                    piece.only_from = peer.id
-                room -= self._claim(peer, piece, room, now, packed)
-        return room
-
-    def _claim(
-        self, peer: Peer, piece: ActivePiece, room: int, now: float, packed: list[bytes]
-    ) -> int:
-        """Claim up to `room` blocks of the piece for the peer; returns how many."""
-        claimed = 0
-        for first, count in piece.claim(peer.id, room, now):
-            packed.append(messages.requests(piece.index, piece.length, first, count))
-            claimed += count
-        peer.outstanding += claimed
-        self.active.claimed(piece)
-        return claimed
-
-    def _is_left_to_another(self, piece: ActivePiece, peer: Peer) -> bool:
-        """Whether the piece must come from one other peer alone, and that peer can send it."""
-        if piece.only_from is None or piece.only_from == peer.id:
-            return False
-        other = self._peers.get(piece.only_from)
-        return other is not None and not other.peer_choking
-
-    def _request_duplicates(self, peer: Peer, now: float) -> None:
-        most = endgame.MAX_DUPLICATES_PER_PEER - peer.outstanding
-        if most <= 0:
-            return
-        count = self._geometry.piece_count
-        theirs = (piece for piece in self.active if has_piece(peer.pieces, piece.index, count))
-        packed = []
-        for piece, block in endgame.duplicates(theirs, peer.id, most, now):
-            piece.ask_also(block, peer.id, now)
-            packed.append(messages.requests(piece.index, piece.length, block, 1))
-        if packed:
-            peer.outstanding += len(packed)
-            peer.link.send(b"".join(packed))
+        self.requester.request(peer, now)
 
     # Taking in.
 
@@ -203,12 +138,12 @@ class Download:
             return False
         peer.outstanding += 1
         if piece.asked[block]:
-            piece.ask_also(block, peer.id, peer.now)
+            self.active.ask_also(piece, block, peer.id, peer.now)
         else:
             piece.owner[block] = peer.id
             piece.asked[block] = 1
             piece.unrequested -= 1
-            self.active.claimed(piece)
+            self.active.claimed(piece, peer.id)
         return True
 
     def _receive_late(self, peer: Peer, index: int, begin: int, block: memoryview) -> None:
@@ -227,7 +162,10 @@ class Download:
                 other.link.send(messages.cancel(piece.index, begin, length))
 
     def rejected(self, peer: Peer, index: int, begin: int) -> bool:
-        """The peer refused a request; whether it is the first one that came with these bytes."""
+        """The peer refused a request; whether that frees a block for others."""
+        if peer.peer_choking:
+            # It does not send what it allowed; else we would ask for that as fast as it refuses.
+            peer.allowed_fast &= ~piece_bit(index, self._geometry.piece_count)
         piece = self.active.get(index)
         number = begin >> BLOCK_SHIFT
         if (
@@ -237,9 +175,8 @@ class Download:
         ):
             peer.outstanding -= 1
             self.active.freed(piece)
-            first = peer.rejected_at != peer.now
             peer.rejected_at = peer.now
-            return first
+            return True
         peer.answers_late(index, begin)
         return False
 
@@ -257,20 +194,53 @@ class Download:
         self.active.release(peer.id)
         peer.outstanding = 0
         self.availability.remove(peer.pieces)
-        self.starved.pop(peer.id, None)
+        self.requester.peer_gone(peer)
         if peer.downloaded.total:
             while len(self._departed) >= MAX_DEPARTED:
                 del self._departed[next(iter(self._departed))]
             self._departed[peer.id] = peer.address
 
-    def check_timeouts(self, now: float) -> None:
-        """Free the requests that were not answered in time, for others to be asked."""
-        for peer in self._peers.values():
-            if peer.outstanding and self.release(
-                peer, asked_before=now - self._config.request_timeout
-            ):
+    def pieces_lost(self, peer: Peer, lost: int) -> None:
+        """The peer no longer has these pieces: what it owes of them is asked of others."""
+        count = self._geometry.piece_count
+        for piece in list(self.active.asked_of(peer.id)):
+            if has_piece(lost, piece.index, count):
+                for block in piece.release(peer.id):
+                    peer.release(piece.index, block << BLOCK_SHIFT)
+                self.active.freed(piece)
+
+    def check_timeouts(self, now: float) -> bool:
+        """Free the requests that were not answered in time; whether there were any."""
+        freed = False
+        owing = [peer for peer in self._peers.values() if peer.outstanding]
+        least = 0.0
+        if self.rate_limit is not None:
+            least = SHARE_FACTOR * BLOCK_LENGTH * len(owing) / self.rate_limit
+        for peer in owing:
+            if self.is_paused:
+                peer.silent_since = now
+                peer.overdue_at = now + self._config.request_timeout
+                continue
+            # What came in this very tick is not taken note of yet.
+            silent_since = peer.now if peer.fresh_blocks else peer.silent_since
+            if now - silent_since > max(least, peer.timeout.seconds):
+                self.release(peer)
                 peer.depth.timed_out()
-                peer.snubbed = True
+                peer.timeout.timed_out()
+                peer.snubbed = freed = True
+            elif now >= peer.overdue_at:
+                freed |= self._release_overdue(peer, least, now)
+        return freed
+
+    def _release_overdue(self, peer: Peer, least: float, now: float) -> bool:
+        """Free the requests that the peer passed over while it answered others."""
+        asked = [piece.oldest_request(peer.id) for piece in self.active.asked_of(peer.id)]
+        oldest = min((time for time in asked if time is not None), default=now)
+        rate = peer.downloaded.rate(now)
+        needed = peer.outstanding * BLOCK_LENGTH / rate if rate else 0.0
+        patience = max(least, self._config.request_timeout, OVERDUE_FACTOR * needed)
+        peer.overdue_at = max(now + 1.0, oldest + patience)
+        return bool(now - oldest > patience and self.release(peer, asked_before=now - patience))
 
     # The disk's answers.
 

@@ -9,10 +9,11 @@ second gets a cancel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId
+from millstream.protocol.bitfield import has_piece
 
 # How many blocks a peer is asked for in duplicate at a time, and of how many peers a block is
 # asked. Every duplicate may be wasted; BEP 3 asks for care, JSTorrent allows 3.
@@ -20,35 +21,84 @@ MAX_DUPLICATES_PER_PEER = 8
 MAX_PEERS_PER_BLOCK = 3
 # Nobody is second-guessed before this many seconds: on a fast link the block is on its way.
 PATIENCE = 0.5
+# Hundreds of idle peers share one look at the active pieces, which is made anew after this time.
+REFRESH = 0.1
 
 
-def duplicates(
-    pieces: Iterable[ActivePiece], connection: ConnectionId, most: int, now: float
-) -> list[tuple[ActivePiece, int]]:
-    """Blocks to ask a second peer for.
+class Endgame:
+    """Finds blocks to ask a second peer for."""
 
-    Args:
-        pieces: the active pieces that the peer has, oldest first.
-        connection: the peer that has nothing else to do.
-        most: at most so many.
-        now: monotonic seconds.
+    __slots__ = ("_looked_at", "_owed")
 
-    Returns:
-        (piece, block) pairs, the newest request first.
-    """
-    found: list[tuple[ActivePiece, int]] = []
-    for piece in reversed(list(pieces)):
-        if piece.only_from is not None:
-            continue
-        for block in range(piece.block_count - 1, -1, -1):
-            if len(found) >= most:
-                return found
-            if piece.received[block] or not piece.asked[block]:
+    def __init__(self) -> None:
+        self._looked_at = -REFRESH
+        # Pieces with blocks that may be asked of one more peer, in the order they are given out.
+        self._owed: list[tuple[ActivePiece, list[int]]] = []
+
+    def duplicates(
+        self,
+        pieces: Iterable[ActivePiece],
+        connection: ConnectionId,
+        offered: int,
+        count: int,
+        most: int,
+        now: float,
+    ) -> list[tuple[ActivePiece, int]]:
+        """Blocks to ask a second peer for.
+
+        Args:
+            pieces: the active pieces, oldest first.
+            connection: the peer that has nothing else to do.
+            offered: the set of the pieces that it would send, of `count`.
+            count: how many pieces the torrent has.
+            most: at most so many.
+            now: monotonic seconds.
+
+        Returns:
+            (piece, block) pairs, the newest request first.
+        """
+        if now - self._looked_at >= REFRESH:
+            self._looked_at = now
+            self._owed = [
+                (piece, blocks)
+                for piece in reversed(list(pieces))
+                if (blocks := list(_owed(piece, now)))
+            ]
+        found: list[tuple[ActivePiece, int]] = []
+        for piece, blocks in self._owed:
+            if len(found) == most:
+                break
+            if not has_piece(offered, piece.index, count):
                 continue
-            if piece.owner[block] == connection or now - piece.requested_at[block] < PATIENCE:
-                continue
-            others = piece.also_asked.get(block, ())
-            if connection in others or len(others) + 1 >= MAX_PEERS_PER_BLOCK:
-                continue
-            found.append((piece, block))
-    return found
+            own: list[int] = []
+            while blocks and len(found) < most:
+                block = blocks.pop()
+                if not _may_be_asked(piece, block, now):
+                    continue  # for nobody: what is taken off the list is not looked at again
+                if connection == piece.owner[block] or connection in piece.also_asked.get(
+                    block, ()
+                ):
+                    own.append(block)
+                else:
+                    found.append((piece, block))
+            blocks.extend(reversed(own))
+        return found
+
+
+def _owed(piece: ActivePiece, now: float) -> Iterator[int]:
+    if piece.only_from is not None:
+        return
+    block = piece.received.find(0)
+    while block >= 0:
+        if _may_be_asked(piece, block, now):
+            yield block
+        block = piece.received.find(0, block + 1)
+
+
+def _may_be_asked(piece: ActivePiece, block: int, now: float) -> bool:
+    """Whether one more peer may be asked for the block."""
+    if piece.received[block] or not piece.asked[block]:
+        return False
+    if now - piece.requested_at[block] < PATIENCE or piece.only_from is not None:
+        return False
+    return len(piece.also_asked.get(block, ())) + 1 < MAX_PEERS_PER_BLOCK

@@ -42,6 +42,13 @@ class Geometry:
         """Bytes in the piece; the last one may be short."""
         return self.piece_length if piece < self.piece_count - 1 else self._last_length
 
+    def length_of_set(self, pieces: int) -> int:
+        """Bytes in a set of pieces (see `protocol.bitfield`)."""
+        length = pieces.bit_count() * self.piece_length
+        if pieces & 1:  # the last piece
+            length -= self.piece_length - self._last_length
+        return length
+
     def block_count(self, piece: int) -> int:
         """Blocks in the piece."""
         return -(-self.length_of(piece) // BLOCK_LENGTH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # Sets are walked bit by bit in windows of this width. Any value is correct.
 _WINDOW = 64
@@ -20,6 +20,14 @@ def members(pieces: int, count: int) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find("1", at + 1)
+
+
+def set_of_ranges(ranges: Iterable[range], count: int) -> int:
+    """The set of the pieces in any of the ranges, which may overlap."""
+    digits = bytearray(b"0" * count)
+    for pieces in ranges:
+        digits[pieces.start : pieces.stop] = b"1" * len(pieces)
+    return int(digits, 2) if count else 0
 
 
 def first_members(pieces: int, count: int, most: int) -> list[int]:

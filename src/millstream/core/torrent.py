@@ -13,10 +13,15 @@ from typing import Protocol
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.active_pieces import BufferPool
+from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
 from millstream.core.download import Download
 from millstream.core.geometry import ConnectionId, Geometry
+from millstream.core.haves import Haves
+from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
+from millstream.core.piece_set import members
+from millstream.core.super_seeding import SuperSeeding
 from millstream.core.torrent_state import TorrentState, check_transition
 from millstream.core.upload import RunServer, Upload
 from millstream.errors import RemoteProtocolError
@@ -50,6 +55,14 @@ class TorrentPort(RunServer, Protocol):
 class TorrentMachine:
     """One torrent's decisions.
 
+    Args:
+        geometry: lengths.
+        port: the way out.
+        pool: room for pieces.
+        config: how data is asked for and served.
+        rng: decides what chance decides.
+        info_hash: decides what newcomers may have while they are choked (BEP 6); None: nothing.
+
     Attributes:
         peers: the connected peers by connection.
         touched: the peers from which something came since the last tick.
@@ -62,21 +75,31 @@ class TorrentMachine:
         pool: BufferPool,
         config: TransferConfig,
         rng: random.Random,
+        info_hash: bytes | None = None,
     ) -> None:
         self.geometry = geometry
         self._port = port
+        self._rng = rng
         self.state = TorrentState.STOPPED
         self.peers: dict[ConnectionId, Peer] = {}
         self.touched: dict[ConnectionId, Peer] = {}
         self.download = Download(geometry, self.peers, pool, config, rng)
-        self.upload = Upload(self.peers, port, config)
+        self.upload = Upload(
+            self.peers,
+            port,
+            config,
+            Choker(config.upload_slots, geometry.piece_length, rng),
+            Newcomers(geometry, info_hash, config.allowed_fast_set),
+        )
         self.block_received: Callable[[Peer, int, int, memoryview], None] = (
             self.download.receive_block
         )
-        self._announce: list[int] = []
+        self._haves = Haves(geometry.piece_count)
+        self._super_seeding: SuperSeeding | None = None
         self._slots_stale = False
-        self._room_freed = False
+        self._room_freed = self._blocks_freed = False
         self._next_beat = 0.0
+        self._now = 0.0
 
     # State.
 
@@ -112,16 +135,60 @@ class TorrentMachine:
         """Download or seed, whichever is due."""
         self.set_state(TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING)
 
+    def set_wanted(self, wanted: int) -> None:
+        """Want the pieces of this set; pieces begun are finished either way."""
+        self.download.wanted = wanted
+        self._blocks_freed = True
+        if self.is_active:
+            self.go_on()
+
+    @property
+    def super_seeding(self) -> bool:
+        """Whether new peers are shown one piece at a time (BEP 16).
+
+        It has an effect while we have every piece and no peer has, and ends with the second seed.
+        Peers that are here when it is set know what we have already.
+        """
+        return self._super_seeding is not None
+
+    @super_seeding.setter
+    def super_seeding(self, wanted: bool) -> None:
+        if wanted and self._super_seeding is None:
+            self._super_seeding = SuperSeeding(
+                self.geometry.piece_count, self.download.availability, self._rng
+            )
+        elif not wanted and self._super_seeding is not None:
+            self._super_seeding.end()
+            self._super_seeding = None
+
+    def _end_super_seeding(self) -> None:
+        """There may be a second seed."""
+        if self.download.availability.seeds and self._has_everything:
+            self.super_seeding = False
+
+    @property
+    def _has_everything(self) -> bool:
+        return self.download.have == every_piece(self.geometry.piece_count)
+
     # Peers.
 
-    def add_peer(self, peer: Peer) -> None:
-        """A handshake is done: greet the peer with what we have."""
+    def add_peer(self, peer: Peer, *, greeted: bool = False) -> None:
+        """A handshake is done: greet the peer with what we have.
+
+        A peer that was greeted before the metadata was known hears of single pieces.
+        """
         self.peers[peer.id] = peer
         # The new peer's pieces are counted from the empty set on.
         self.download.availability.add(peer.pieces)
         count = self.geometry.piece_count
         have = self.download.have
-        if peer.fast and have == every_piece(count):
+        self._end_super_seeding()
+        if self._super_seeding is not None and self._has_everything:
+            self._super_seeding.greet(peer, greeted=greeted)
+        elif greeted:
+            if have:
+                peer.link.send(messages.haves(members(have, count)))
+        elif peer.fast and have == every_piece(count):
             peer.link.send(messages.HAVE_ALL)
         elif peer.fast and not have:
             peer.link.send(messages.HAVE_NONE)
@@ -135,13 +202,11 @@ class TorrentMachine:
             self.touched.pop(connection, None)
             self.download.peer_gone(peer)
             self.upload.peer_gone(peer)
+            if self._super_seeding is not None:
+                self._super_seeding.peer_gone(peer)
             self._slots_stale = True
             # What it owed is free for the others.
-            self._retry_all()
-
-    def _retry_all(self) -> None:
-        """Blocks or room became free: every peer may have something to be asked for."""
-        self.touched.update(self.peers)
+            self._blocks_freed = True
 
     # The PeerEvents of core.peer; `block_received` is set in the constructor.
 
@@ -149,29 +214,38 @@ class TorrentMachine:
         """Without the Fast extension a choke drops all requests; with it each is rejected."""
         if not peer.fast:
             self.download.release(peer)
-            self._retry_all()
+            self._blocks_freed = True
 
     def peer_unchoked(self, peer: Peer) -> None:
         """The peer is touched already; the tick's REQUEST phase does the rest."""
 
     def peer_interest_changed(self, peer: Peer) -> None:
         """Slots are assigned anew in this tick."""
+        self.upload.interest_changed(peer)
         self._slots_stale = True
 
     def pieces_changed(self, peer: Peer, before: int) -> None:
         """Count the news, and say whether we want something of it."""
         self.download.availability.change(before, peer.pieces)
+        if peer.outstanding and before & ~peer.pieces:
+            self.download.pieces_lost(peer, before & ~peer.pieces)
+            self._blocks_freed = True
+        if self._super_seeding is not None:
+            self._super_seeding.pieces_changed(peer, peer.pieces & ~before)
+            self._end_super_seeding()
         if not peer.am_interested:
             peer.set_interested(self.download.is_useful(peer))
 
     def request_rejected(self, peer: Peer, index: int, begin: int, length: int) -> None:
         """Ask somebody else."""
         if self.download.rejected(peer, index, begin):
-            self._retry_all()
+            self._blocks_freed = True
 
     def request_received(self, peer: Peer, index: int, begin: int, length: int) -> None:
         """Queue it, if we have the piece."""
-        if not has_piece(self.download.have, index, self.geometry.piece_count):
+        if not has_piece(self.download.have, index, self.geometry.piece_count) or (
+            self._super_seeding is not None and self._super_seeding.hides(peer, index)
+        ):
             if not peer.fast:
                 raise RemoteProtocolError(f"request for piece {index}, which we do not have")
             peer.refuse(index, begin, length)
@@ -188,7 +262,7 @@ class TorrentMachine:
         """A verified write succeeded."""
         guilty = self.download.piece_written(index)
         self._room_freed = True
-        self._announce.append(index)
+        self._haves.add(index)
         self._port.piece_verified(index)
         self._ban(guilty, f"sent corrupt data for piece {index}")
         if self.state == TorrentState.DOWNLOADING and self.is_complete:
@@ -197,14 +271,14 @@ class TorrentMachine:
     def piece_mismatched(self, index: int) -> None:
         """The data did not match the digest; nothing was written."""
         guilty = self.download.piece_mismatched(index)
-        self._room_freed = True
+        self._room_freed = self._blocks_freed = True
         self._port.piece_failed(index)
         self._ban(guilty, f"sent corrupt data for piece {index}")
 
     def piece_unwritten(self, index: int) -> None:
         """The disk failed: the data is lost, the piece is still missing."""
         self.download.active.finish(index)
-        self._room_freed = True
+        self._room_freed = self._blocks_freed = True
 
     def _ban(self, guilty: list[PeerAddress], reason: str) -> None:
         for address in guilty:
@@ -214,32 +288,38 @@ class TorrentMachine:
 
     def process(self, now: float) -> bool:
         """PROCESS: what time brings about. Returns whether this was a beat."""
+        self._now = now
         beat = now >= self._next_beat
         if beat:
             # A little less than a beat: the shell's beats are not to the microsecond.
             self._next_beat = now + 0.9 * BEAT
             self._slots_stale = True
-            self.download.check_timeouts(now)
+            missing = self.download.missing
             for peer in list(self.peers.values()):
-                peer.set_interested(self.download.is_useful(peer))
-                if self.is_complete and peer.is_seed:
+                peer.set_interested(bool(peer.pieces & missing))
+                if not missing and (peer.is_seed or peer.upload_only):
                     peer.link.close("both are seeds")
-            self.touched.update(self.peers)
+            if missing:
+                self._blocks_freed |= self.download.check_timeouts(now)
+                self.download.requester.beat(now)
+                self.touched.update(self.peers)
         if self._slots_stale and self.is_active:
             self._slots_stale = False
-            self.upload.assign_slots(now)
+            self.upload.assign_slots(now, seeding=self.is_complete)
         return beat
 
     def request(self, now: float) -> None:
         """REQUEST: keep the peers' request queues full."""
-        if self._room_freed:
-            self._room_freed = False
-            self.touched.update(self.download.starved)
-            self.download.starved.clear()
         if self.state == TorrentState.DOWNLOADING:
+            requester = self.download.requester
+            if self._room_freed or self._blocks_freed:
+                requester.feed_starved(now)
+            if self._blocks_freed:
+                requester.feed_idle(now)
             # Whoever let requests time out is asked for what the others leave.
             for peer in sorted(self.touched.values(), key=lambda peer: peer.snubbed):
                 self.download.request(peer, now)
+        self._room_freed = self._blocks_freed = False
         self.touched.clear()
 
     def output(self) -> None:
@@ -247,22 +327,8 @@ class TorrentMachine:
         for piece in self.download.whole:
             self._port.write_piece(piece)
         self.download.whole.clear()
-        if self._announce:
-            self._announce_pieces()
+        self._haves.tell(self.peers.values(), self._now)
+        if self._super_seeding is not None:
+            self._super_seeding.show()
         if self.upload.waiting:
-            self.upload.serve()
-
-    def _announce_pieces(self) -> None:
-        """Tell each peer of the new pieces that it lacks itself."""
-        count = self.geometry.piece_count
-        everyone = messages.haves(self._announce)
-        for peer in self.peers.values():
-            if peer.is_seed:
-                continue
-            if not peer.pieces:
-                peer.link.send(everyone)
-                continue
-            lacking = [i for i in self._announce if not has_piece(peer.pieces, i, count)]
-            if lacking:
-                peer.link.send(messages.haves(lacking))
-        self._announce.clear()
+            self.upload.serve(self._now)

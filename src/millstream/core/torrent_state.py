@@ -11,6 +11,7 @@ class TorrentState(enum.Enum):
     """What a torrent is doing."""
 
     STOPPED = "stopped"
+    FETCHING_METADATA = "fetching metadata"
     CHECKING = "checking"
     DOWNLOADING = "downloading"
     SEEDING = "seeding"
@@ -19,9 +20,15 @@ class TorrentState(enum.Enum):
 
 _WAYS = {
     TorrentState.STOPPED: {
+        TorrentState.FETCHING_METADATA,
         TorrentState.CHECKING,
         TorrentState.DOWNLOADING,
         TorrentState.SEEDING,
+    },
+    TorrentState.FETCHING_METADATA: {
+        TorrentState.CHECKING,
+        TorrentState.STOPPED,
+        TorrentState.ERROR,
     },
     TorrentState.CHECKING: {
         TorrentState.DOWNLOADING,
@@ -42,6 +49,7 @@ _WAYS = {
         TorrentState.ERROR,
     },
     TorrentState.ERROR: {
+        TorrentState.FETCHING_METADATA,
         TorrentState.CHECKING,
         TorrentState.DOWNLOADING,
         TorrentState.SEEDING,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
 from millstream.core.geometry import ConnectionId
+from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
 from millstream.core.upload_queue import Run
-from millstream.core.upload_slots import choose_slots
 from millstream.protocol.messages import BLOCK_LENGTH
 
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
@@ -17,6 +18,8 @@ from millstream.protocol.messages import BLOCK_LENGTH
 # link needs a run in the reader's hands while another is in the kernel's.
 MAX_RUN_LENGTH = 1 << 20
 SEND_WATERMARK = 2 << 20
+# Under a rate limit a peer gets so much before it is the next one's turn.
+LIMITED_RUN_LENGTH = 4 * BLOCK_LENGTH
 
 
 class RunServer(Protocol):
@@ -26,24 +29,50 @@ class RunServer(Protocol):
         """Read the run and send its blocks to the peer."""
 
 
+class UploadLimiter(Protocol):
+    """A rate limit. Bytes may be spent that were not there: then nothing is allowed for a while."""
+
+    def allowance(self, now: float) -> int:
+        """Bytes that may be sent now; none if not positive."""
+
+    def spent(self, length: int) -> None:
+        """So many bytes are on their way."""
+
+
 class Upload:
     """Serves the peers of one torrent.
 
     Attributes:
-        waiting: the peers that have requests waiting.
+        choker: decides whom to serve.
+        limiter: how much may be sent; None: no limit.
+        waiting: the peers that have requests waiting, under a limit the next one first.
     """
 
     def __init__(
-        self, peers: Mapping[ConnectionId, Peer], server: RunServer, config: TransferConfig
+        self,
+        peers: Mapping[ConnectionId, Peer],
+        server: RunServer,
+        config: TransferConfig,
+        choker: Choker,
+        newcomers: Newcomers,
     ) -> None:
         self._peers = peers
         self._server = server
         self._config = config
+        self._newcomers = newcomers
+        self._asking: dict[ConnectionId, Peer] = {}
+        self.choker = choker
+        self.limiter: UploadLimiter | None = None
         self.waiting: dict[ConnectionId, Peer] = {}
 
     def request_received(self, peer: Peer, index: int, begin: int, length: int) -> None:
-        """Queue a request, or refuse it: choked peers and floods get nothing."""
-        if peer.am_choking or peer.uploads.requests >= self._config.max_peer_requests:
+        """Queue a request, or refuse it: choked peers and floods get nothing.
+
+        Newcomers may have a few pieces while they are choked (BEP 6).
+        """
+        if peer.uploads.requests >= self._config.max_peer_requests or (
+            peer.am_choking and not self._newcomers.may_have(peer, index)
+        ):
             peer.refuse(index, begin, length)
             return
         peer.uploads.add(index, begin, length)
@@ -54,16 +83,30 @@ class Upload:
         if peer.uploads.cancel(index, begin, length):
             peer.refuse(index, begin, length)
 
-    def assign_slots(self, now: float) -> None:
-        """Choke and unchoke."""
-        unchoke, choke = choose_slots(self._peers.values(), self._config.upload_slots, now)
+    def interest_changed(self, peer: Peer) -> None:
+        """The peer wants something, or no longer does; slots are to be assigned anew."""
+        if peer.peer_interested:
+            self._asking[peer.id] = peer
+        else:
+            self._asking.pop(peer.id, None)
+
+    def assign_slots(self, now: float, *, seeding: bool) -> None:
+        """Choke and unchoke; who asked for the first time and is choked still gets a start."""
+        unchoke, choke = self.choker.choose(self._peers.values(), now, seeding=seeding)
         for peer in choke:
             peer.set_choking(choking=True, now=now)
         for peer in unchoke:
             peer.set_choking(choking=False, now=now)
+        for peer in self._asking.values():
+            if peer.am_choking:
+                self._newcomers.allow(peer)
+        self._asking.clear()
 
-    def serve(self) -> None:
-        """Start on as many waiting runs as the peers' links can take."""
+    def serve(self, now: float) -> None:
+        """Start on as many waiting runs as the peers' links and the limit can take."""
+        if self.limiter is not None:
+            self._serve_limited(self.limiter, now)
+            return
         for connection, peer in list(self.waiting.items()):
             while peer.serving + peer.link.unsent_bytes < _watermark(peer):
                 run = peer.uploads.take(MAX_RUN_LENGTH)
@@ -72,6 +115,31 @@ class Upload:
                     break
                 peer.serving += run.length
                 self._server.serve(peer, run)
+
+    def _serve_limited(self, limiter: UploadLimiter, now: float) -> None:
+        """One short run of each peer in turn, for as long as there is an allowance.
+
+        Who was served goes to the end of the line, so the next call begins with somebody else.
+        """
+        passed_over = 0
+        while passed_over < len(self.waiting):
+            allowed = limiter.allowance(now)
+            if allowed <= 0:
+                return
+            connection, peer = next(iter(self.waiting.items()))
+            del self.waiting[connection]
+            if peer.serving + peer.link.unsent_bytes >= _watermark(peer):
+                self.waiting[connection] = peer
+                passed_over += 1
+                continue
+            run = peer.uploads.take(min(allowed, LIMITED_RUN_LENGTH))
+            if run is None:
+                continue
+            self.waiting[connection] = peer
+            passed_over = 0
+            peer.serving += run.length
+            limiter.spent(run.length)
+            self._server.serve(peer, run)
 
     def served(self, peer: Peer, run: Run) -> None:
         """A run left for the network."""
@@ -88,6 +156,8 @@ class Upload:
         """The connection is closed."""
         peer.uploads.clear()
         self.waiting.pop(peer.id, None)
+        self._asking.pop(peer.id, None)
+        self.choker.forget(peer.id)
 
 
 def _watermark(peer: Peer) -> int:

@@ -4,36 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Self
 
-from millstream.core.geometry import ConnectionId
+from millstream.core.metadata_fetch import MetadataFetch
+from millstream.core.swarm import PeerSource
 from millstream.core.torrent import BEAT
+from millstream.core.torrent_state import TorrentState
 from millstream.engine.config import EngineConfig
-from millstream.engine.connector import Connector
-from millstream.engine.link import Link
+from millstream.engine.limits import Limits
+from millstream.engine.links import Links
 from millstream.engine.listener import listen_everywhere
-from millstream.engine.session import Shared, TorrentSession
+from millstream.engine.magnet import MagnetStage
+from millstream.engine.membership import Membership
+from millstream.engine.session import TorrentSession
+from millstream.engine.shared import Shared
+from millstream.engine.sources import TorrentSource, load_source
 from millstream.engine.tick import Tick
 from millstream.engine.torrent import Torrent
-from millstream.errors import (
-    DuplicateTorrentError,
-    EngineClosedError,
-    RemoteProtocolError,
-)
-from millstream.interfaces.disk import DiskQueue, DiskResult
-from millstream.interfaces.filesystem import FileSystem
-from millstream.interfaces.network import Connection, Listener, Network
+from millstream.engine.udp_trackers import UdpTrackers
+from millstream.errors import DuplicateTorrentError, EngineClosedError
+from millstream.interfaces.disk import DiskResult
+from millstream.interfaces.network import Listener
+from millstream.interfaces.platform import Platform
+from millstream.protocol.address_scope import is_local
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import MAX_TORRENT_LENGTH, Metainfo
-from millstream.protocol.peer_id import make_peer_id
+from millstream.protocol.magnet import Magnet
+from millstream.protocol.metainfo import Metainfo
+from millstream.protocol.peer_id import client_name, make_peer_id
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
+from millstream.tracker.tracker_url import TrackerUrl
 
 READ_CACHE_BYTES = 4 << 20
+
+
+Selection = Iterable[int] | Callable[[Metainfo], Iterable[int]]
+"""Numbers of files, from 0; or what says them once the files are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a torrent was added with, for when its pieces are known."""
+
+    sequential: bool
+    select: Selection | None
 
 
 class Engine:
@@ -43,42 +62,37 @@ class Engine:
 
     Args:
         config: the settings.
-        network: streams.
-        disk: torrent data.
-        files: the cold paths of the disk.
+        platform: what it stands on.
         save_path: the root of torrents that are added without one.
     """
 
-    def __init__(
-        self,
-        config: EngineConfig,
-        network: Network,
-        disk: DiskQueue,
-        files: FileSystem,
-        save_path: str,
-    ) -> None:
+    def __init__(self, config: EngineConfig, platform: Platform, save_path: str) -> None:
         self.config = config
-        self._network = network
-        self._disk = disk
+        self._platform = platform
         self._save_path = save_path
+        self._members: dict[InfoHash, Membership] = {}
+        self._torrents: dict[InfoHash, Torrent] = {}
         rng = random.Random(config.seed)
-        self._tick = Tick(disk)
+        peer_id = make_peer_id(rng)
+        self._tick = Tick(platform.disk)
+        self._limits = Limits(config.limits, platform.clock)
+        self._udp = UdpTrackers(platform.network, rng, config.trackers)
+        self._links = Links(config, platform, self._members.get, self._members.values)
         self._shared = Shared(
             config=config,
-            disk=disk,
-            files=files,
+            platform=platform,
             pool=PieceBufferPool(config.transfer.max_buffered_bytes),
             cache=ReadCache(READ_CACHE_BYTES),
             tick=self._tick,
+            limits=self._limits,
+            udp=self._udp,
             rng=rng,
-            peer_id=make_peer_id(rng),
-        )
-        self._sessions: dict[InfoHash, TorrentSession] = {}
-        self._torrents: dict[InfoHash, Torrent] = {}
-        self._links: dict[ConnectionId, Link] = {}
-        self._next_connection = 1
-        self._connector = Connector(
-            network, config.network, lambda: len(self._links), self._make_link
+            peer_id=peer_id,
+            client=client_name(peer_id),
+            key=rng.getrandbits(32),
+            next_connection=self._links.next_connection,
+            listen_port=lambda: self.listen_port,
+            families=self._families,
         )
         self._listeners: list[Listener] = []
         self._beat: asyncio.TimerHandle | None = None
@@ -100,8 +114,11 @@ class Engine:
         """Begin to listen. Raises NetworkError if there is no port to be had."""
         if self._running:
             return
-        self._listeners = await listen_everywhere(self._network, self.config.network, self._accept)
-        self._disk.start(self._deliver, self._resume)
+        self._listeners = await listen_everywhere(
+            self._platform.network, self.config.network, self._links.accept
+        )
+        self._platform.disk.start(self._deliver, self._resume)
+        self._limits.start()
         self._running = True
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
 
@@ -111,22 +128,29 @@ class Engine:
             return
         for listener in self._listeners:
             listener.close()
-        for torrent in list(self._torrents.values()):
-            await self.remove(torrent)
+        # Together: each may wait for its trackers to hear that it stops.
+        await asyncio.gather(*(self.remove(torrent) for torrent in self.torrents))
         # Not before: until the last torrent is stopped there are new attempts.
-        await self._connector.close()
-        for link in list(self._links.values()):
-            link.close("engine is closed")
+        await self._links.close()
         self._running = False
         if self._beat is not None:
             self._beat.cancel()
-        await self._disk.close()
+        self._limits.close()
+        self._udp.close()
+        await self._platform.disk.close()
+        if self._platform.http is not None:
+            await self._platform.http.close()
         self._tick.stop()
 
     @property
     def listen_port(self) -> int | None:
         """The port at which peers reach it; None if it does not listen."""
         return self._listeners[0].address.port if self._listeners else None
+
+    def _families(self) -> tuple[int, ...]:
+        """The IP versions in which peers reach us; all, if we accept nobody."""
+        hosts = [listener.address.host for listener in self._listeners]
+        return tuple(sorted({6 if ":" in host else 4 for host in hosts})) or (4, 6)
 
     @property
     def torrents(self) -> list[Torrent]:
@@ -135,10 +159,12 @@ class Engine:
 
     async def add(
         self,
-        torrent: Metainfo | bytes | str | PathLike[str],
+        torrent: TorrentSource,
         *,
         save_path: str | PathLike[str] | None = None,
         peers: Iterable[PeerAddress | str] = (),
+        trackers: Iterable[str] = (),
+        select: Selection | None = None,
         sequential: bool = False,
         seed_mode: bool = False,
         start: bool = True,
@@ -146,107 +172,141 @@ class Engine:
         """Add a torrent and begin: existing files are checked in the background first.
 
         Args:
-            torrent: a .torrent file's path or contents, or parsed metainfo.
+            torrent: a .torrent file's path or contents, a magnet link, the URL of a .torrent file,
+                or parsed metainfo. A magnet's metadata is fetched from its peers in the background.
             save_path: the directory under which its files are or will be.
             peers: peers to connect to, `host:port`.
+            trackers: announce URLs besides the torrent's own. If one of these, or of the peers, is
+                at an address that is not global, all trackers and web seeds of the torrent may be;
+                else they may not, unless `EngineConfig.trackers` allows it.
+            select: numbers of the files to get, from 0, or a function that gives them once the
+                metainfo is known; None gets all, or what the magnet selects (BEP 53).
             sequential: fetch pieces in order instead of the rarest first.
             seed_mode: trust that all files are complete and right, and check nothing.
             start: False leaves it stopped.
 
         Raises:
             MalformedTorrentError: it is no usable torrent.
+            MalformedMagnetError: it is no usable magnet link.
             StorageError: the path cannot be read.
+            HttpError: the URL cannot be fetched.
+            ConfigError: there is no such file to select.
             DuplicateTorrentError: it is here already.
             EngineClosedError: the engine is not running.
         """
         if not self._running:
             raise EngineClosedError("the engine is not running")
         addresses = [PeerAddress.parse(peer) if isinstance(peer, str) else peer for peer in peers]
-        metainfo = await load_metainfo(torrent, self._shared.files)
-        if metainfo.info_hash in self._sessions:
-            raise DuplicateTorrentError(f"{metainfo.name!r} is in the engine already")
-        root = self._shared.files.root(fspath(save_path or self._save_path))
-        session = TorrentSession(metainfo, root, self._shared, self._connector.connect_due)
-        session.machine.download.picker.sequential = sequential
-        session.add_peers(addresses)
-        self._sessions[metainfo.info_hash] = session
-        added = self._torrents[metainfo.info_hash] = Torrent(session)
-        if seed_mode:
-            session.assume_complete()
+        source = await load_source(torrent, self._platform.files, self._platform.http)
+        if source.info_hash in self._members:
+            raise DuplicateTorrentError(f"{source.name!r} is in the engine already")
+        member = self._join(source, save_path, addresses, list(trackers))
+        options = _Options(sequential, select)
+        if isinstance(source, Metainfo):
+            member.stage = self._make_session(source, member, options)
+        else:
+            member.stage = self._make_magnet_stage(source, member, options)
+        self._members[source.info_hash] = member
+        self._links.add_torrent(source.info_hash)
+        added = self._torrents[source.info_hash] = Torrent(member)
+        member.add_peers(addresses, PeerSource.USER)
+        member.add_peers(member.magnet.peers, PeerSource.MAGNET)
+        if seed_mode and isinstance(member.stage, TorrentSession):
+            member.stage.assume_complete()
         elif start:
-            session.check()
+            await member.stage.start()
         return added
 
     async def remove(self, torrent: Torrent) -> None:
         """Stop a torrent and forget it; its files stay."""
         if self._torrents.get(torrent.info_hash) is not torrent:
             return
-        session = self._sessions[torrent.info_hash]
-        await session.stop()
-        del self._torrents[torrent.info_hash], self._sessions[torrent.info_hash]
-        torrent.gone()
+        await self._members[torrent.info_hash].stop()
+        if self._torrents.pop(torrent.info_hash, None) is not None:
+            del self._members[torrent.info_hash]
+            self._links.remove_torrent(torrent.info_hash)
+            torrent.gone()
 
-    # Connections.
+    # Limits.
 
-    def _accept(self, connection: Connection) -> Link:
-        link = self._add_link(connection, None)
-        if len(self._links) > self.config.network.max_connections:
-            link.close("too many connections")
-        return link
+    @property
+    def limits(self) -> tuple[int | None, int | None]:
+        """What holds now for all torrents together, down and up: bytes a second, or None."""
+        return self._limits.download, self._limits.upload
 
-    def _make_link(self, connection: Connection, session: TorrentSession) -> Link:
-        return self._add_link(connection, session)
+    def set_limits(self, *, download: int | None, upload: int | None) -> None:
+        """Limit all torrents together, in bytes a second; None: no limit. Raises ConfigError."""
+        self._limits.set(download=download, upload=upload)
 
-    def _add_link(self, connection: Connection, session: TorrentSession | None) -> Link:
-        identity = ConnectionId(self._next_connection)
-        self._next_connection += 1
-        link = Link(identity, connection, session, self._find_session, self._link_closed)
-        self._links[identity] = link
-        link.deadline = asyncio.get_running_loop().call_later(
-            self.config.network.handshake_timeout, self._expect_handshake, link
+    # What a torrent is made of.
+
+    def _join(
+        self,
+        source: Metainfo | Magnet,
+        save_path: str | PathLike[str] | None,
+        peers: Sequence[PeerAddress],
+        trackers: Sequence[str],
+    ) -> Membership:
+        root = self._platform.files.root(fspath(save_path or self._save_path))
+        is_magnet = isinstance(source, Magnet)
+        magnet = source if isinstance(source, Magnet) else Magnet.of(source)
+        tiers = [[url] for url in magnet.trackers] if is_magnet else list(source.trackers)
+        hosts = [peer.host for peer in (*peers, *magnet.peers)]
+        hosts += [TrackerUrl.parse(url).address.host for url in trackers]
+        return Membership(
+            magnet,
+            [*tiers, *([url] for url in trackers)],
+            root,
+            self._shared,
+            self._links.connector,
+            # Whoever came with hosts of a local network may have its trackers there.
+            allow_local=any(map(is_local, hosts)) or self.config.trackers.allow_local,
+            fetch=MetadataFetch(magnet.info_hash, self._shared.rng) if is_magnet else None,
         )
-        return link
 
-    def _expect_handshake(self, link: Link) -> None:
-        if link.peer is None:
-            link.close("no handshake in time")
-
-    def _find_session(self, info_hash: InfoHash) -> TorrentSession:
-        session = self._sessions.get(info_hash)
-        if session is None or not session.machine.is_active:
-            raise RemoteProtocolError(f"handshake for torrent {info_hash}, which is not active")
+    def _make_session(
+        self, metainfo: Metainfo, member: Membership, options: _Options
+    ) -> TorrentSession:
+        session = TorrentSession(metainfo, member, self._shared)
+        session.machine.download.picker.sequential = options.sequential
+        if options.select is not None:
+            chosen = options.select(metainfo) if callable(options.select) else options.select
+            session.select_files(chosen)
         return session
 
-    def _link_closed(self, link: Link) -> None:
-        self._links.pop(link.id, None)
-        if link.deadline is not None:
-            link.deadline.cancel()
+    def _make_magnet_stage(
+        self, magnet: Magnet, member: Membership, options: _Options
+    ) -> MagnetStage:
+        def arrived(info: bytes) -> None:
+            metainfo = Metainfo.from_info(
+                info, [[url] for url in magnet.trackers], magnet.web_seeds
+            )
+            chosen = options
+            if options.select is None and magnet.select is not None:
+                indexes = magnet.select.indexes(len(metainfo.files))
+                chosen = replace(options, select=indexes)
+            session = self._make_session(metainfo, member, chosen)
+            session.machine.state = TorrentState.FETCHING_METADATA
+            member.stage = session
+            session.check()
+
+        return MagnetStage(member, arrived)
 
     # The tick's sources.
 
     def _deliver(self, results: list[DiskResult]) -> None:
         for result in results:
-            session = self._sessions.get(result.job.torrent)
-            if session is not None:
-                self._tick.deliver(session, result)
+            member = self._members.get(result.job.torrent)
+            if member is not None:
+                self._tick.deliver(member, result)
 
     def _resume(self) -> None:
-        for session in self._sessions.values():
-            session.resume()
+        for member in self._members.values():
+            member.resume()
 
     def _on_beat(self) -> None:
-        for session in self._sessions.values():
-            if session.links or session.swarm.has_candidates():
-                self._tick.wake(session)
+        for member in self._members.values():
+            if member.is_busy:
+                member.wake()
+        self._limits.beat()
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
-
-
-async def load_metainfo(
-    torrent: Metainfo | bytes | str | PathLike[str], files: FileSystem
-) -> Metainfo:
-    """Read a torrent from wherever it is. Raises MalformedTorrentError and StorageError."""
-    if isinstance(torrent, Metainfo):
-        return torrent
-    if not isinstance(torrent, bytes | bytearray | memoryview):
-        torrent = await files.load(fspath(torrent), MAX_TORRENT_LENGTH + 1)
-    return Metainfo.parse(bytes(torrent))

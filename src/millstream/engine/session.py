@@ -3,93 +3,97 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
+from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.peer import Peer
-from millstream.core.swarm import Swarm
+from millstream.core.piece_set import set_of_ranges
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
 from millstream.core.upload_queue import Run
 from millstream.engine import events
 from millstream.engine.checking import Checker
-from millstream.engine.config import EngineConfig
 from millstream.engine.link import Link
+from millstream.engine.membership import Membership
 from millstream.engine.preparation import make_empty_files, make_room
-from millstream.engine.tick import Tick
+from millstream.engine.shared import Shared
+from millstream.engine.stage import AnyPeer
+from millstream.engine.status import PeerStatus, TorrentStatus, peer_status
 from millstream.engine.uploads import RunReader
-from millstream.errors import MillstreamError, RemoteProtocolError, StorageError
-from millstream.interfaces.disk import DiskQueue, DiskResult, Hash, Outcome, VerifiedWrite
-from millstream.interfaces.filesystem import FileSystem
-from millstream.protocol import messages
+from millstream.engine.web_seeding import WebSeeding
+from millstream.errors import ConfigError, MillstreamError, RemoteProtocolError, StorageError
+from millstream.interfaces.disk import DiskResult, Hash, Outcome, VerifiedWrite
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.compact import PeerAddress
+from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.metainfo import Metainfo
-from millstream.protocol.peer_id import client_name
-from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.layout import FileLayout
-from millstream.storage.read_cache import ReadCache
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all torrents of an engine share."""
-
-    config: EngineConfig
-    disk: DiskQueue
-    files: FileSystem
-    pool: PieceBufferPool
-    cache: ReadCache
-    tick: Tick
-    rng: random.Random
-    peer_id: bytes
 
 
 class TorrentSession:
-    """One torrent: implements the machine's port, the links' owner and the tick's torrent.
+    """A torrent with pieces: a membership's stage, and the machine's port.
 
     Attributes:
         machine: the decisions.
-        swarm: the peers it knows of.
-        links: the connections that belong to it, by id.
-        hub: where its events go.
         error: why it is in the error state.
     """
 
-    def __init__(
-        self,
-        metainfo: Metainfo,
-        root: str,
-        shared: Shared,
-        connect: Callable[[TorrentSession], None],
-    ) -> None:
+    def __init__(self, metainfo: Metainfo, membership: Membership, shared: Shared) -> None:
         self.metainfo = metainfo
-        self.root = root
+        self.root = membership.root
         self.layout = FileLayout.from_metainfo(metainfo)
         self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
             self.geometry, self, shared.pool, shared.config.transfer, shared.rng
         )
-        self.swarm = Swarm()
-        self.links: dict[ConnectionId, Link] = {}
-        self.hub = events.EventHub()
         self.error: MillstreamError | None = None
         self.checked_pieces = 0
-        self.bytes_done = 0
-        self.departed_downloaded = self.departed_uploaded = 0
+        self._selected: frozenset[int] | None = None
+        self._membership = membership
         self._shared = shared
-        self._connect = connect
         self._reader = RunReader(
-            metainfo.info_hash, self.layout, root, shared.disk, shared.cache, self.machine.upload
+            metainfo.info_hash,
+            self.layout,
+            self.root,
+            shared.platform.disk,
+            shared.cache,
+            self.machine.upload,
         )
         self._checker: Checker | None = None
         self._checking: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._has_new_peers = False
+        self.web_seeds = WebSeeding(
+            metainfo.web_seeds,
+            metainfo,
+            self.layout,
+            self.geometry,
+            self.machine,
+            shared.config.transfer,
+            shared.platform.http,
+            allow_local=membership.allow_local,
+            next_connection=shared.next_connection,
+            wake=membership.wake,
+        )
+        membership.limits.govern(self.machine.download, self.machine.upload)
+        membership.metadata_known(metainfo.info, private=metainfo.private)
+
+    @property
+    def state(self) -> TorrentState:
+        """What it is doing."""
+        return self.machine.state
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may have peers."""
+        return self.machine.is_active
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is verified."""
+        return self.machine.is_complete
 
     # Starting and stopping.
 
@@ -109,20 +113,19 @@ class TorrentSession:
         await self._end_check()
         if self.machine.state is not TorrentState.STOPPED:
             self.machine.set_state(TorrentState.STOPPED)
-        for link in list(self.links.values()):
+        for link in list(self._membership.links.values()):
             link.close("torrent is stopped")
-        self.output(0.0)
-        self._shared.disk.flush()
+        self.output(asyncio.get_running_loop().time())
+        self._shared.platform.disk.flush()
         while self.machine.download.active.at_disk_count or self._reader.reading:
             self._changed.clear()
             await self._changed.wait()
-        self._shared.disk.release(self.root, self.layout.paths)
+        self._shared.platform.disk.release(self.root, self.layout.paths)
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""
         self._shared.cache.forget(self.metainfo.info_hash)
-        self._shared.disk.release(self.root, self.layout.paths)
-        self.hub.end()
+        self._shared.platform.disk.release(self.root, self.layout.paths)
         self._changed.set()
 
     async def _end_check(self) -> None:
@@ -135,15 +138,18 @@ class TorrentSession:
         def progress(checked: int) -> None:
             self.checked_pieces = checked
 
-        files = self._shared.files
-        checker = Checker(self.metainfo, self.layout, self.root, self._shared.disk, progress)
+        files = self._shared.platform.files
+        checker = Checker(
+            self.metainfo, self.layout, self.root, self._shared.platform.disk, progress
+        )
         self._checker = checker
         try:
             have = await checker.run(files)
             if have == every_piece(self.geometry.piece_count):
                 await make_empty_files(files, self.root, self.layout)
             else:
-                await make_room(files, self.root, self.layout, self._shared.config.disk.allocation)
+                allocation = self._shared.config.disk.allocation
+                await make_room(files, self.root, self.layout, allocation, self._selected)
         except StorageError as error:
             self.fail(error)
             return
@@ -153,11 +159,7 @@ class TorrentSession:
         self._set_have(have)
 
     def _set_have(self, have: int) -> None:
-        count = self.geometry.piece_count
-        self.checked_pieces = count
-        self.bytes_done = have.bit_count() * self.geometry.piece_length
-        if have & 1:  # the last piece, which may be short
-            self.bytes_done -= self.geometry.piece_length - self.geometry.length_of(count - 1)
+        self.checked_pieces = self.geometry.piece_count
         self.machine.checked(have)
 
     def fail(self, error: MillstreamError) -> None:
@@ -166,7 +168,65 @@ class TorrentSession:
             return
         self.error = error
         self.machine.set_state(TorrentState.ERROR)
-        self.hub.emit(events.TorrentFailed(error))
+        self._membership.hub.emit(events.TorrentFailed(error))
+
+    async def start(self) -> None:
+        """Go on after `stop` or an error; what was verified is not checked again."""
+        if self.is_active or self.state is TorrentState.CHECKING:
+            return
+        # After an error, other jobs that failed may still be on their way from the disk.
+        await self.stop()
+        if self.checked_pieces < self.geometry.piece_count:
+            self.check()
+        else:
+            self.machine.go_on()
+
+    def select_files(self, indexes: Iterable[int] | None) -> None:
+        """Want only these files; None wants all. Raises ConfigError."""
+        count = self.geometry.piece_count
+        if indexes is None:
+            self._selected = None
+            wanted = every_piece(count)
+        else:
+            selected = frozenset(indexes)
+            try:
+                wanted = set_of_ranges(self.layout.pieces_of(selected), count)
+            except IndexError as error:
+                raise ConfigError(f"select: {error}") from error
+            self._selected = selected
+        self.machine.set_wanted(wanted)
+        self._membership.wake()
+
+    def status(self) -> TorrentStatus:
+        """A snapshot."""
+        machine, membership = self.machine, self._membership
+        now = asyncio.get_running_loop().time()
+        peers = list(machine.peers.values())
+        rate = sum(peer.downloaded.rate(now) for peer in peers)
+        wanted = machine.download.wanted
+        total = self.geometry.length_of_set(wanted)
+        done = self.geometry.length_of_set(machine.download.have & wanted)
+        return TorrentStatus(
+            state=machine.state,
+            progress=done / total if total else 1.0,
+            metadata_progress=1.0,
+            pieces_have=machine.download.have.bit_count(),
+            piece_count=self.geometry.piece_count,
+            checked_pieces=self.checked_pieces,
+            bytes_done=done,
+            total_length=total,
+            download_rate=rate,
+            upload_rate=sum(peer.uploaded.rate(now) for peer in peers),
+            downloaded=membership.departed_downloaded + sum(p.downloaded.total for p in peers),
+            uploaded=membership.departed_uploaded + sum(p.uploaded.total for p in peers),
+            wasted=machine.download.wasted,
+            peers=len(peers),
+            seeds=sum(peer.is_seed for peer in peers),
+            eta=(total - done) / rate
+            if rate and machine.state is TorrentState.DOWNLOADING
+            else None,
+            error=str(self.error) if self.error else None,
+        )
 
     # core.torrent.TorrentPort
 
@@ -175,7 +235,7 @@ class TorrentSession:
         view = piece.view
         if view is None:
             raise AssertionError("a whole piece has a buffer")
-        self._shared.disk.submit_write(
+        self._shared.platform.disk.submit_write(
             VerifiedWrite(
                 self.metainfo.info_hash,
                 piece.index,
@@ -188,58 +248,39 @@ class TorrentSession:
 
     def serve(self, peer: Peer, run: Run) -> None:
         """Read a run and send it."""
-        self._reader.serve(self.links[peer.id], peer, run)
+        self._reader.serve(self._membership.links[peer.id], peer, run)
 
     def piece_verified(self, index: int) -> None:
         """A piece is on the disk."""
-        self.bytes_done += self.geometry.length_of(index)
-        self.hub.emit(events.PieceVerified(index))
+        self._membership.hub.emit(events.PieceVerified(index))
 
     def piece_failed(self, index: int) -> None:
         """A piece did not match its digest."""
-        self.hub.emit(events.PieceFailed(index))
+        self._membership.hub.emit(events.PieceFailed(index))
 
     def ban(self, address: PeerAddress, reason: str) -> None:
-        """Never talk to this peer again, nor let its host come to us from another port."""
-        if self.swarm.is_banned(address, incoming=False):
-            return  # several of its pieces failed
-        links = [link for link in self.links.values() if link.address == address]
-        self.swarm.ban(address, incoming=True)
-        self.hub.emit(events.PeerBanned(address, reason))
-        for link in links:
-            link.close(reason)
+        """Never talk to this peer again, or fetch from this web seed."""
+        if not self.web_seeds.ban(address, reason):
+            self._membership.ban(address, reason)
 
     def state_changed(self, before: TorrentState, after: TorrentState) -> None:
-        """Tell everyone who waits."""
+        """Take over early peers, and tell everyone who waits."""
         self._changed.set()
         if after is not TorrentState.ERROR:
             self.error = None
-        self.hub.emit(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
-            self._shared.disk.release(self.root, self.layout.paths)
-            self.hub.emit(events.TorrentCompleted())
-        self._shared.tick.wake(self)
+            self._shared.platform.disk.release(self.root, self.layout.paths)
+        if self.is_active:
+            self._adopt_peers()
+        if after is not TorrentState.DOWNLOADING:
+            self.web_seeds.close(f"torrent is {after.value}")
+        self._membership.state_changed(before, after)
 
-    # engine.link.LinkOwner
+    # engine.membership.Stage
 
-    def our_handshake(self) -> bytes:
-        """What we open with; the reserved bits say what is implemented."""
-        ours = Handshake(self.metainfo.info_hash, self._shared.peer_id, Reserved.FAST)
-        return ours.encode()
-
-    def greeted(self, link: Link, handshake: Handshake) -> Peer:
-        """Admit a peer. Raises RemoteProtocolError if it is not wanted."""
-        if handshake.info_hash != self.metainfo.info_hash:
-            raise RemoteProtocolError("handshake for another torrent")
-        if self.swarm.is_banned(link.address, incoming=link.incoming):
-            raise RemoteProtocolError("peer is banned")
-        if handshake.peer_id == self._shared.peer_id:
-            self.swarm.ban(link.address, incoming=False)
-            raise RemoteProtocolError("connected to ourselves")
-        if not self.machine.is_active:
-            raise RemoteProtocolError(f"torrent is {self.machine.state.value}")
-        self._refuse_twin(link, handshake.peer_id)
-        peer = Peer(
+    def make_peer(self, link: Link, handshake: Handshake) -> Peer:
+        """The peer behind a link that is admitted."""
+        return Peer(
             link.id,
             link.address,
             link,
@@ -251,49 +292,81 @@ class TorrentSession:
             incoming=link.incoming,
             now=link.last_received_at,
         )
-        self.links[link.id] = link
-        self.machine.add_peer(peer)
-        self.hub.emit(events.PeerConnected(link.address, client_name(handshake.peer_id)))
-        return peer
 
-    def _refuse_twin(self, link: Link, peer_id: bytes) -> None:
-        """Keep one connection to each peer."""
-        # If both sides connected at once, both must close the same one, or none is left: the side
-        # with the greater id is the one that may connect, as in libtorrent.
-        twins = [peer for peer in self.machine.peers.values() if peer.peer_id == peer_id]
-        for twin in twins:
-            same_way = twin.incoming == link.incoming or twin.address.host != link.address.host
-            if same_way or link.incoming != (peer_id > self._shared.peer_id):
-                raise RemoteProtocolError("connected to this peer already")
-            twin.link.close("connected to this peer twice")
+    def peer_admitted(self, peer: AnyPeer) -> None:
+        """Greet the peer with what we have."""
+        if isinstance(peer, Peer):
+            self.machine.add_peer(peer)
+
+    def _adopt_peers(self) -> None:
+        """Take over the peers that came before the metadata."""
+        for link in list(self._membership.links.values()):
+            early = link.peer
+            if not isinstance(early, MetadataPeer):
+                continue
+            peer = early.grow(self.machine, self.geometry, self._shared.config.transfer)
+            link.peer = peer
+            self.machine.add_peer(peer, greeted=True)
+            try:
+                early.replay(peer)
+            except RemoteProtocolError as error:
+                link.close(str(error))
+            else:
+                self.machine.touched[peer.id] = peer
+
+    def peer_gone(self, link: Link) -> None:
+        """The link is closed."""
+        self.machine.remove_peer(link.id)
 
     def touched(self, link: Link) -> None:
         """Messages came from a peer."""
-        if link.peer is not None and not link.is_closed:
+        if isinstance(link.peer, Peer):
             self.machine.touched[link.id] = link.peer
-        self._shared.tick.wake(self)
 
     def drained(self) -> None:
         """A link can send again."""
         if self.machine.upload.waiting:
-            self._shared.tick.wake(self)
+            self._membership.wake()
 
-    def lost(self, link: Link, reason: str) -> None:
-        """A link is gone."""
-        peer = link.peer
-        if self.links.pop(link.id, None) is not None and peer is not None:
-            self.machine.remove_peer(link.id)
-            self.departed_downloaded += peer.downloaded.total
-            self.departed_uploaded += peer.uploaded.total
-            self.hub.emit(events.PeerDisconnected(link.address, reason))
-        if not link.incoming:
-            useful = peer is not None and bool(peer.downloaded.total or peer.uploaded.total)
-            now = asyncio.get_running_loop().time()
-            is_seed = peer is not None and peer.is_seed
-            self.swarm.lost(link.address, now, useful=useful, is_seed=is_seed)
-        self._shared.tick.wake(self)
+    def extension_handshake_received(
+        self, connection: ConnectionId, handshake: ExtensionHandshake
+    ) -> None:
+        """A peer told how many requests it takes, and whether it wants anything."""
+        peer = self.machine.peers.get(connection)
+        if peer is not None:
+            peer.extended(handshake)
 
-    # engine.tick.Ticking
+    def upload_only_changed(self, connection: ConnectionId, *, upload_only: bool) -> None:
+        """A peer wants nothing any more, or something again (BEP 21)."""
+        peer = self.machine.peers.get(connection)
+        if peer is not None:
+            peer.upload_only = upload_only
+
+    def dont_have_received(self, connection: ConnectionId, index: int) -> None:
+        """A peer lost a piece (BEP 54)."""
+        peer = self.machine.peers.get(connection)
+        if peer is not None:
+            peer.receive_dont_have(index)
+
+    @property
+    def is_tended(self) -> bool:
+        """Whether time alone may bring something about, though it has no peers."""
+        return bool(self.web_seeds.seeds) and self.state is TorrentState.DOWNLOADING
+
+    def web_seed_statuses(self, now: float) -> list[PeerStatus]:
+        """The web seeds at work, as peers."""
+        return [
+            peer_status(seed.link.peer, "web seed", "", now)
+            for seed in self.web_seeds.seeds
+            if seed.link is not None
+        ]
+
+    def resume(self) -> None:
+        """The disk can take more again."""
+        self.web_seeds.release()
+
+    def metadata_fetched(self, info: bytes) -> None:
+        """It was known already."""
 
     def gather(self, results: list[DiskResult]) -> None:
         """Phase 1: the disk's results."""
@@ -315,13 +388,12 @@ class TorrentSession:
                 self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
         self._changed.set()
 
-    def process(self, now: float) -> None:
-        """Phase 2: what time brings about."""
+    def process(self, now: float) -> bool:
+        """Phase 2: what time brings about; whether this was a beat."""
         beat = self.machine.process(now)
-        if (beat or self._has_new_peers) and self.machine.is_active:
-            self._has_new_peers = False
-            self._tend_links(now)
-            self._connect(self)
+        if beat and self.state is TorrentState.DOWNLOADING:
+            self.web_seeds.tend(now)
+        return beat
 
     def request(self, now: float) -> None:
         """Phase 3: top up the request queues."""
@@ -330,29 +402,6 @@ class TorrentSession:
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
-        if self._shared.disk.is_full:
-            for link in self.links.values():
-                link.connection.pause_reading()
-
-    def resume(self) -> None:
-        """The disk can take more again."""
-        for link in self.links.values():
-            link.connection.resume_reading()
-        self._shared.tick.wake(self)
-
-    def _tend_links(self, now: float) -> None:
-        """Keep quiet connections alive, and drop those that died."""
-        network = self._shared.config.network
-        for link in list(self.links.values()):
-            if now - link.last_received_at > network.peer_timeout:
-                link.close(f"silent for {network.peer_timeout:g} seconds")
-            elif now - link.last_sent_at > network.keep_alive_interval:
-                link.send(messages.KEEP_ALIVE)
-
-    # For the public face.
-
-    def add_peers(self, addresses: Iterable[PeerAddress]) -> None:
-        """Learn of peers."""
-        for address in addresses:
-            self._has_new_peers |= self.swarm.add(address)
-        self._shared.tick.wake(self)
+        if self._shared.platform.disk.is_full:
+            self._membership.hold(now)
+            self.web_seeds.hold()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from millstream.core.extension_exchange import ExtensionSide
+from millstream.core.metadata_peer import MetadataPeer
+from millstream.core.peer import Peer
 from millstream.core.torrent_state import TorrentState
 from millstream.protocol.compact import PeerAddress
+from millstream.protocol.peer_id import client_name
 
 
 class PieceState(enum.IntEnum):
@@ -24,11 +28,13 @@ class TorrentStatus:
     Attributes:
         state: what it is doing.
         progress: the share of the wanted bytes that is verified, 0 to 1.
+        metadata_progress: the share of the metadata that came, 0 to 1; a magnet's sizes below are
+            0 until it is 1.
         pieces_have: verified pieces.
         piece_count: all pieces.
         checked_pieces: pieces looked at by the check that is running or was last run.
-        bytes_done: verified bytes.
-        total_length: all bytes.
+        bytes_done: verified bytes, of those that are wanted.
+        total_length: all bytes that are wanted: of the selected files and their pieces.
         download_rate: bytes a second.
         upload_rate: bytes a second.
         downloaded: payload bytes that came since the torrent was added.
@@ -42,6 +48,7 @@ class TorrentStatus:
 
     state: TorrentState
     progress: float
+    metadata_progress: float
     pieces_have: int
     piece_count: int
     checked_pieces: int
@@ -71,8 +78,11 @@ class PeerStatus:
         upload_rate: bytes a second to it.
         downloaded: payload bytes from it.
         uploaded: payload bytes to it.
-        flags: in libtorrent clients' habit: `D` downloading, `d` we want but are choked,
-            `U` uploading, `u` it wants but is choked.
+        flags: in the clients' habit: `D` downloading, `d` we want but are choked, `U` uploading,
+            `u` it wants but is choked, `S` snubbed, `I` incoming, `E` encrypted, `X` from peer
+            exchange.
+        source: how it became known: `user`, `tracker`, `pex`, `incoming`, `web seed` ...
+        encryption: `rc4`, `plaintext` (only the handshake was obscured), or empty.
     """
 
     address: PeerAddress
@@ -84,3 +94,40 @@ class PeerStatus:
     downloaded: int
     uploaded: int
     flags: str
+    source: str = ""
+    encryption: str = ""
+
+
+def peer_status(peer: Peer | MetadataPeer, source: str, encryption: str, now: float) -> PeerStatus:
+    """A snapshot of a connected peer at `now`, monotonic seconds."""
+    flags, progress, down, up = "", 0.0, 0.0, 0.0
+    downloaded = uploaded = 0
+    if isinstance(peer, Peer):
+        flags = ("d" if peer.peer_choking else "D") * peer.am_interested
+        flags += ("u" if peer.am_choking else "U") * peer.peer_interested
+        flags += "S" * peer.snubbed
+        progress = peer.pieces.bit_count() / peer.piece_count
+        down, up = peer.downloaded.rate(now), peer.uploaded.rate(now)
+        downloaded, uploaded = peer.downloaded.total, peer.uploaded.total
+    flags += "I" * peer.incoming + "E" * bool(encryption) + "X" * (source == "pex")
+    return PeerStatus(
+        address=peer.address,
+        client=_client(peer),
+        incoming=peer.incoming,
+        progress=progress,
+        download_rate=down,
+        upload_rate=up,
+        downloaded=downloaded,
+        uploaded=uploaded,
+        flags=flags,
+        source=source,
+        encryption=encryption,
+    )
+
+
+def _client(peer: Peer | MetadataPeer) -> str:
+    """What the peer calls itself (BEP 10), or its peer id says (BEP 20)."""
+    side = peer.extensions
+    if isinstance(side, ExtensionSide) and side.handshake is not None and side.handshake.client:
+        return side.handshake.client
+    return client_name(peer.peer_id)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
+from millstream.core.swarm import PeerSource
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.events import EventStream, StateChanged
+from millstream.engine.membership import Membership
 from millstream.engine.session import TorrentSession
 from millstream.engine.status import PeerStatus, PieceState, TorrentStatus
-from millstream.errors import EngineClosedError, MillstreamError, TorrentFailedError
+from millstream.errors import (
+    EngineClosedError,
+    MetadataPendingError,
+    MillstreamError,
+    TorrentFailedError,
+)
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
+from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
-from millstream.protocol.peer_id import client_name
+from millstream.tracker.announcer import TrackerStatus
 
 _BIT_TO_STATE = bytes.maketrans(b"01", bytes([PieceState.MISSING, PieceState.HAVE]))
 
@@ -22,70 +30,89 @@ _BIT_TO_STATE = bytes.maketrans(b"01", bytes([PieceState.MISSING, PieceState.HAV
 class Torrent:
     """A torrent in an engine; made by `Engine.add`."""
 
-    def __init__(self, session: TorrentSession) -> None:
-        self._session = session
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
         self._gone = False
 
     def __repr__(self) -> str:
         return f"<Torrent {self.name!r} {self.info_hash} {self.state.value}>"
 
     @property
+    def _session(self) -> TorrentSession:
+        """The torrent with pieces. Raises MetadataPendingError."""
+        stage = self._membership.stage
+        if isinstance(stage, TorrentSession):
+            return stage
+        raise MetadataPendingError(f"the metadata of {self.name!r} is not here yet")
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether its files and pieces are known; a magnet's are not at first."""
+        return isinstance(self._membership.stage, TorrentSession)
+
+    @property
     def metainfo(self) -> Metainfo:
-        """What the torrent file says."""
+        """What the torrent file says. Raises MetadataPendingError."""
         return self._session.metainfo
 
     @property
     def info_hash(self) -> InfoHash:
         """The torrent's name in the network."""
-        return self._session.metainfo.info_hash
+        return self._membership.info_hash
 
     @property
     def name(self) -> str:
         """The torrent's name for people; as hostile as any string from the network."""
-        return self._session.metainfo.name
+        return self._session.metainfo.name if self.has_metadata else self._membership.name
+
+    @property
+    def magnet(self) -> Magnet:
+        """A magnet link to it, with its trackers and web seeds."""
+        return self._membership.magnet
 
     @property
     def save_path(self) -> str:
         """The directory under which its files are."""
-        return self._session.root
+        return self._membership.root
 
     @property
     def state(self) -> TorrentState:
         """What it is doing."""
-        return self._session.machine.state
+        return self._membership.stage.state
 
     @property
     def error(self) -> MillstreamError | None:
         """Why it is in the error state."""
-        return self._session.error
+        return self._membership.stage.error
 
     def status(self) -> TorrentStatus:
         """A snapshot."""
-        session = self._session
-        machine = session.machine
-        now = asyncio.get_running_loop().time()
-        peers = list(machine.peers.values())
-        rate = sum(peer.downloaded.rate(now) for peer in peers)
-        total = session.geometry.total_length
-        left = total - session.bytes_done
-        return TorrentStatus(
-            state=machine.state,
-            progress=session.bytes_done / total,
-            pieces_have=machine.download.have.bit_count(),
-            piece_count=session.geometry.piece_count,
-            checked_pieces=session.checked_pieces,
-            bytes_done=session.bytes_done,
-            total_length=total,
-            download_rate=rate,
-            upload_rate=sum(peer.uploaded.rate(now) for peer in peers),
-            downloaded=session.departed_downloaded + sum(p.downloaded.total for p in peers),
-            uploaded=session.departed_uploaded + sum(p.uploaded.total for p in peers),
-            wasted=machine.download.wasted,
-            peers=len(peers),
-            seeds=sum(peer.is_seed for peer in peers),
-            eta=left / rate if rate and machine.state is TorrentState.DOWNLOADING else None,
-            error=str(session.error) if session.error else None,
-        )
+        return self._membership.stage.status()
+
+    def trackers(self) -> list[TrackerStatus]:
+        """Its trackers and how they answered, in tiers."""
+        return self._membership.announcing.trackers()
+
+    @property
+    def limits(self) -> tuple[int | None, int | None]:
+        """Its own limits, down and up: bytes a second, or None."""
+        return self._membership.limits.download, self._membership.limits.upload
+
+    def set_limits(self, *, download: int | None, upload: int | None) -> None:
+        """Limit this torrent, in bytes a second; None: no limit of its own. Raises ConfigError."""
+        self._membership.limits.set(download=download, upload=upload)
+
+    def reannounce(self) -> None:
+        """Ask the trackers for peers now, as far as they allow."""
+        self._membership.announcing.reannounce()
+
+    def select_files(self, indexes: Iterable[int] | None) -> None:
+        """Want only these files (numbers from 0, in the metainfo's order); None wants all.
+
+        A piece that two files share comes whole. Raises MetadataPendingError, and ConfigError for
+        a file that does not exist.
+        """
+        self._session.select_files(indexes)
 
     def piece_states(self) -> bytes:
         """One `PieceState` a piece, for a map of the torrent."""
@@ -97,33 +124,17 @@ class Torrent:
 
     def peers(self) -> list[PeerStatus]:
         """The connected peers."""
-        now = asyncio.get_running_loop().time()
-        count = self._session.geometry.piece_count
-        return [
-            PeerStatus(
-                address=peer.address,
-                client=client_name(peer.peer_id),
-                incoming=peer.incoming,
-                progress=peer.pieces.bit_count() / count,
-                download_rate=peer.downloaded.rate(now),
-                upload_rate=peer.uploaded.rate(now),
-                downloaded=peer.downloaded.total,
-                uploaded=peer.uploaded.total,
-                flags=("d" if peer.peer_choking else "D") * peer.am_interested
-                + ("u" if peer.am_choking else "U") * peer.peer_interested,
-            )
-            for peer in self._session.machine.peers.values()
-        ]
+        return self._membership.peers()
 
     def add_peer(self, address: PeerAddress | str) -> None:
         """Tell it of a peer (`host:port`). Raises MalformedDataError for no such address."""
         if isinstance(address, str):
             address = PeerAddress.parse(address)
-        self._session.add_peers([address])
+        self._membership.add_peers([address], PeerSource.USER)
 
     def events(self) -> EventStream:
         """Everything that happens from now on; ends when the torrent leaves the engine."""
-        return self._session.hub.subscribe()
+        return self._membership.hub.subscribe()
 
     async def progress(self, interval: float = 0.5) -> AsyncIterator[TorrentStatus]:
         """Status after status, every `interval` seconds.
@@ -148,41 +159,45 @@ class Torrent:
                 except TimeoutError:
                     continue
 
+    async def wait_metadata(self) -> Metainfo:
+        """Return when its files and pieces are known. Raises TorrentFailedError or EngineClosedError."""
+        while not self.has_metadata:
+            await self._wait_while({TorrentState.FETCHING_METADATA, TorrentState.STOPPED})
+        return self.metainfo
+
     async def wait_checked(self) -> None:
         """Return when the files were checked. Raises TorrentFailedError or EngineClosedError."""
-        await self._wait_while({TorrentState.CHECKING})
+        await self._wait_while({TorrentState.FETCHING_METADATA, TorrentState.CHECKING})
 
     async def wait_complete(self) -> None:
         """Return when every piece is verified. Raises TorrentFailedError or EngineClosedError."""
         await self._wait_while(
-            {TorrentState.CHECKING, TorrentState.DOWNLOADING, TorrentState.STOPPED}
+            {
+                TorrentState.FETCHING_METADATA,
+                TorrentState.CHECKING,
+                TorrentState.DOWNLOADING,
+                TorrentState.STOPPED,
+            }
         )
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
-        session = self._session
-        if session.machine.is_active or self.state is TorrentState.CHECKING:
-            return
-        # After an error, other jobs that failed may still be on their way from the disk.
-        await session.stop()
-        if session.checked_pieces < session.geometry.piece_count:
-            session.check()
-        else:
-            session.machine.go_on()
+        await self._membership.stage.start()
 
     async def stop(self) -> None:
-        """Disconnect all peers; pieces at the disk are finished."""
-        await self._session.stop()
+        """Disconnect all peers, and say so to the trackers; pieces at the disk are finished."""
+        await self._membership.stop()
 
     async def recheck(self) -> None:
-        """Check all files again, in the background."""
-        await self._session.stop()
-        self._session.check()
+        """Check all files again, in the background. Raises MetadataPendingError."""
+        session = self._session
+        await self._membership.rest()
+        session.check()
 
     def gone(self) -> None:
         """The torrent left its engine."""
         self._gone = True
-        self._session.close()
+        self._membership.close()
 
     async def _wait_while(self, states: set[TorrentState]) -> None:
         with self._watch() as watch:
@@ -196,8 +211,8 @@ class Torrent:
 
     @contextmanager
     def _watch(self) -> Iterator[EventStream]:
-        stream = self._session.hub.subscribe()
+        stream = self._membership.hub.subscribe()
         try:
             yield stream
         finally:
-            self._session.hub.unsubscribe(stream)
+            self._membership.hub.unsubscribe(stream)

@@ -1,4 +1,4 @@
-"""Streams: what the engine asks of a network."""
+"""Streams and datagrams: what the engine asks of a network."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class ConnectionHandler(Protocol):
 
     def data_received(self, view: memoryview) -> None:
         """Take what arrived. `view` is borrowed: it is valid until return, and never empty.
+
+        It is writable: who decrypts, decrypts in place.
 
         It must not raise; what a peer sends is no exception to the loop.
         """
@@ -53,6 +55,12 @@ class Connection(Protocol):
     def resume_reading(self) -> None:
         """Undo `pause_reading`."""
 
+    def limit_receive(self, most: int | None) -> None:
+        """Bring at most so many bytes, one or more, by one `data_received`; None: as many as come.
+
+        For rate limits: one receive can bring more than a slow limit allows in a second.
+        """
+
     def close(self) -> None:
         """Close now, dropping what is unsent. `connection_lost(None)` follows, not from within."""
 
@@ -68,6 +76,27 @@ class Listener(Protocol):
         """Stop accepting. Accepted connections stay."""
 
 
+class DatagramHandler(Protocol):
+    """The engine's end of a datagram socket. All calls come from the loop's thread."""
+
+    def datagram_received(self, data: memoryview, address: PeerAddress) -> None:
+        """Take a datagram. `data` is borrowed: it is valid until return. It must not raise."""
+
+
+class DatagramSocket(Protocol):
+    """A bound datagram socket."""
+
+    @property
+    def address(self) -> PeerAddress:
+        """Where it is bound, with the port that was really bound."""
+
+    def send(self, data: bytes, address: PeerAddress) -> None:
+        """Send, or lose it: a datagram that cannot leave at once is dropped, and so are errors."""
+
+    def close(self) -> None:
+        """Close. Nothing is received any more."""
+
+
 class Network(Protocol):
     """A platform's streams."""
 
@@ -80,3 +109,14 @@ class Network(Protocol):
         self, address: PeerAddress, accept: Callable[[Connection], ConnectionHandler]
     ) -> Listener:
         """Accept connections at `address` (port 0: any free port). Raises NetworkError."""
+
+    async def open_datagram(
+        self, address: PeerAddress, make_handler: Callable[[DatagramSocket], DatagramHandler]
+    ) -> DatagramSocket:
+        """Bind a datagram socket at `address` (port 0: any free port). Raises NetworkError."""
+
+    async def resolve(self, host: str) -> list[str]:
+        """The addresses of a host name, IPv4 and IPv6, best first; an address is its own.
+
+        Raises NetworkError if there is none.
+        """

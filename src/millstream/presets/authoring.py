@@ -11,7 +11,7 @@ from millstream.adapters.native import NativeDiskQueue, NativeFileSystem
 from millstream.core.piece_set import members
 from millstream.engine.authoring import author_torrent
 from millstream.engine.checking import Checker
-from millstream.engine.engine import load_metainfo
+from millstream.engine.sources import load_metainfo
 from millstream.interfaces.disk import DiskConfig, DiskResult
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.metainfo import Metainfo

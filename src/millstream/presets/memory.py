@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import random
 
-from millstream.adapters.memory import MemoryDiskQueue, MemoryFileSystem, MemoryNetwork
+from millstream.adapters.memory import (
+    MemoryClock,
+    MemoryCryptography,
+    MemoryDiskQueue,
+    MemoryFileSystem,
+    MemoryNetwork,
+)
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
+from millstream.interfaces.clock import LocalClock
+from millstream.interfaces.http import HttpClient
 from millstream.interfaces.network import Network
+from millstream.interfaces.platform import Platform
 
 
 def create_memory_engine(
@@ -18,6 +27,8 @@ def create_memory_engine(
     save_path: str = "memory",
     disk_latency: float = 0.0,
     disk_rate: float | None = None,
+    http: HttpClient | None = None,
+    clock: LocalClock | None = None,
 ) -> Engine:
     """Create an engine whose network and files are objects; no sockets, no files, no threads.
 
@@ -31,10 +42,19 @@ def create_memory_engine(
         save_path: the root of torrents that are added without one.
         disk_latency: seconds before a disk job begins.
         disk_rate: bytes a second of the disk; None for no limit.
+        http: a `MemoryHttp`; None goes without.
+        clock: the hour, for limits that follow it; None begins on a Monday at midnight.
     """
     config = config or EngineConfig(network=NetworkConfig(listen_hosts=("127.0.0.1",)))
     files = files or MemoryFileSystem()
     if network is None:
         network = MemoryNetwork(random.Random(config.seed)).host("127.0.0.1")
-    disk = MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate)
-    return Engine(config, network, disk, files, save_path)
+    platform = Platform(
+        network=network,
+        disk=MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate),
+        files=files,
+        cryptography=MemoryCryptography(random.Random(config.seed)),
+        clock=clock or MemoryClock(),
+        http=http,
+    )
+    return Engine(config, platform, save_path)

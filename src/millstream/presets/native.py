@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 
-from millstream.adapters.native import NativeDiskQueue, NativeFileSystem, NativeNetwork
+from millstream import __version__
+from millstream.adapters.native import (
+    NativeClock,
+    NativeCryptography,
+    NativeDiskQueue,
+    NativeFileSystem,
+    NativeHttp,
+    NativeNetwork,
+)
 from millstream.engine.config import EngineConfig
 from millstream.engine.engine import Engine
+from millstream.interfaces.platform import Platform
 
 
 def create_native_engine(
@@ -21,4 +30,12 @@ def create_native_engine(
     config = config or EngineConfig()
     files = NativeFileSystem()
     root = files.root(os.fspath(save_path))
-    return Engine(config, NativeNetwork(), NativeDiskQueue(config.disk), files, root)
+    platform = Platform(
+        network=NativeNetwork(),
+        disk=NativeDiskQueue(config.disk),
+        files=files,
+        cryptography=NativeCryptography(),
+        clock=NativeClock(),
+        http=NativeHttp(f"Millstream/{__version__}"),
+    )
+    return Engine(config, platform, root)

@@ -13,8 +13,8 @@ from millstream.protocol.infohash import InfoHash
 
 HANDSHAKE_LENGTH = 68
 PEER_ID_LENGTH = 20
-_PREFIX = b"\x13BitTorrent protocol"
-_INFOHASH_AT = len(_PREFIX) + 8
+PREFIX = b"\x13BitTorrent protocol"
+_INFOHASH_AT = len(PREFIX) + 8
 _PEER_ID_AT = _INFOHASH_AT + 20
 
 
@@ -35,7 +35,7 @@ class Handshake(NamedTuple):
 
     def encode(self) -> bytes:
         """The 68 bytes to send."""
-        return _PREFIX + self.reserved.to_bytes(8, "big") + self.info_hash + self.peer_id
+        return PREFIX + self.reserved.to_bytes(8, "big") + self.info_hash + self.peer_id
 
 
 class HandshakeDecoder:
@@ -61,11 +61,11 @@ class HandshakeDecoder:
         taken = min(HANDSHAKE_LENGTH - len(self._bytes), len(data))
         self._bytes += data[:taken]
         seen = bytes(self._bytes)
-        if not _PREFIX.startswith(seen[: len(_PREFIX)]):
+        if not PREFIX.startswith(seen[: len(PREFIX)]):
             raise RemoteProtocolError("not a BitTorrent handshake")
         if self.info_hash is None and len(seen) >= _PEER_ID_AT:
             self.info_hash = InfoHash(seen[_INFOHASH_AT:_PEER_ID_AT])
         if self.info_hash is not None and len(seen) == HANDSHAKE_LENGTH:
-            reserved = int.from_bytes(seen[len(_PREFIX) : _INFOHASH_AT], "big")
+            reserved = int.from_bytes(seen[len(PREFIX) : _INFOHASH_AT], "big")
             self.handshake = Handshake(self.info_hash, seen[_PEER_ID_AT:], reserved)
         return taken

@@ -27,11 +27,13 @@ class MessageId(enum.IntEnum):
     REQUEST = 6
     PIECE = 7
     CANCEL = 8
+    PORT = 9  # BEP 5
     SUGGEST_PIECE = 13  # BEP 6, and the four below
     HAVE_ALL = 14
     HAVE_NONE = 15
     REJECT_REQUEST = 16
     ALLOWED_FAST = 17
+    EXTENDED = 20  # BEP 10
 
 
 KEEP_ALIVE = bytes(4)
@@ -62,6 +64,11 @@ def haves(pieces: Iterable[int]) -> bytes:
 def bitfield(payload: bytes) -> bytes:
     """Announce all we have; `payload` is made by `protocol.bitfield.encode_bitfield`."""
     return (1 + len(payload)).to_bytes(4, "big") + bytes([MessageId.BITFIELD]) + payload
+
+
+def allowed_fast(piece: int) -> bytes:
+    """Allow a piece while choking (BEP 6)."""
+    return _HAVE(5, MessageId.ALLOWED_FAST, piece)
 
 
 def request(index: int, begin: int, length: int) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from millstream.errors import BencodeError, MalformedTorrentError
@@ -131,6 +131,29 @@ class Metainfo:
         if not 0 <= piece < self.piece_count:
             raise IndexError(f"there is no piece {piece}")
         return self.digests[piece * DIGEST_LENGTH : (piece + 1) * DIGEST_LENGTH]
+
+    @classmethod
+    def from_info(
+        cls, info: bytes, trackers: Sequence[Sequence[str]] = (), web_seeds: Sequence[str] = ()
+    ) -> Metainfo:
+        """What a torrent file with this info dictionary would say (BEP 9).
+
+        Args:
+            info: the bencoded info dictionary.
+            trackers: announce URLs in tiers.
+            web_seeds: URLs.
+
+        Raises:
+            MalformedTorrentError: the dictionary makes no usable torrent.
+        """
+        found = cls.parse(b"d4:info" + info + b"e")
+        if found.info != info:
+            raise MalformedTorrentError("the info dictionary is followed by something else")
+        return replace(
+            found,
+            trackers=tuple([tuple(tier) for tier in trackers if tier]),
+            web_seeds=tuple(web_seeds),
+        )
 
     @classmethod
     def parse(cls, data: bytes) -> Metainfo:

@@ -1,4 +1,4 @@
-"""The wire decoder: bytes in any split, to calls on a receiver (BEP 3, BEP 6).
+"""The wire decoder: bytes in any split, to calls on a receiver (BEP 3, BEP 6, BEP 10).
 
 Theory of operation. A connection's bytes arrive in chunks that are only borrowed. The decoder
 walks a whole chunk in one loop and calls the receiver once for each message; a block's payload is
@@ -20,7 +20,8 @@ from millstream.protocol.messages import MessageId
 # No message but a bitfield is longer than a block and its header. Libtorrent refuses packets over
 # 1 MiB and blocks over its buffer size; Transmission and rain refuse blocks over 16 KiB. We only
 # ever ask for blocks of 16 KiB, so a longer one is unrequested whatever it holds. The room beyond
-# is for messages of extensions that we did not negotiate and skip.
+# is for extended messages: metadata comes 16 KiB at a time behind a dictionary (BEP 9), a first PEX
+# message holds some hundreds of addresses (BEP 11). Libtorrent sends neither longer than this.
 MAX_MESSAGE_LENGTH = 32 * 1024
 
 _PIECE_HEADER = struct.Struct(">IBII").unpack_from
@@ -45,6 +46,9 @@ _LENGTHS: dict[int, int] = {
     MessageId.REJECT_REQUEST: 13,
     MessageId.ALLOWED_FAST: 5,
 }
+
+# The least of those whose length varies: a piece has its header, an extended message its own id.
+_LEAST: dict[int, int] = {MessageId.PIECE: 9, MessageId.EXTENDED: 2}
 
 
 class MessageReceiver(Protocol):
@@ -94,6 +98,9 @@ class MessageReceiver(Protocol):
 
     def receive_allowed_fast(self, index: int) -> None:
         """BEP 6: this piece may be requested while choked."""
+
+    def receive_extended(self, extension: int, payload: memoryview) -> None:
+        """BEP 10: a message of an extension, by the id that we gave it; 0 is the handshake."""
 
 
 class WireDecoder:
@@ -178,7 +185,7 @@ class WireDecoder:
         expected = _LENGTHS.get(kind)
         if expected is None:
             longest = MAX_MESSAGE_LENGTH if kind != MessageId.BITFIELD else self._max_length
-            if length > longest or (kind == _PIECE and length < 9):
+            if not _LEAST.get(kind, 1) <= length <= longest:
                 raise RemoteProtocolError(f"message of kind {kind} with {length} bytes")
         elif length != expected:
             raise RemoteProtocolError(f"message of kind {kind} with {length} bytes, not {expected}")
@@ -214,4 +221,6 @@ class WireDecoder:
             receiver.receive_suggest_piece(*_ONE(view, at + 1))
         elif kind == MessageId.ALLOWED_FAST:
             receiver.receive_allowed_fast(*_ONE(view, at + 1))
-        # Anything else is of an extension we did not offer: BEP 10 peers may send it; skipped.
+        elif kind == MessageId.EXTENDED:
+            receiver.receive_extended(view[at + 1], view[at + 2 : stop])
+        # Anything else is of no use to us, like the port of a DHT node (BEP 5), or unknown; skipped.

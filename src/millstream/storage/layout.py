@@ -13,7 +13,7 @@ stored, and symlinks are not made: one that points out of the root would undo al
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -134,6 +134,23 @@ class FileLayout:
             length -= taken
             index += 1
         return tuple(extents)
+
+    def pieces_of(self, indexes: Iterable[int]) -> Iterator[range]:
+        """The pieces of which these files have bytes, a range for each file.
+
+        Args:
+            indexes: numbers of files, from 0, in the torrent's order.
+
+        Raises:
+            IndexError: there is no such file.
+        """
+        for index in indexes:
+            if not 0 <= index < len(self.files):
+                raise IndexError(f"there is no file {index}: the torrent has {len(self.files)}")
+            file = self.files[index]
+            if file.length:
+                last = (file.offset + file.length - 1) // self.piece_length
+                yield range(file.offset // self.piece_length, last + 1)
 
 
 def _is_stored(entry: FileEntry) -> bool:

@@ -55,6 +55,7 @@ class RecordingHandler:
             if self.lost:
                 self.breaches.append("data_received came after connection_lost")
             data = bytes(view)
+            view[:] = bytes(len(view))  # who decrypts does it here; nobody else may notice
             self.received += data
             if self.on_data is not None:
                 self.on_data(data)
@@ -453,6 +454,47 @@ class NetworkConformance:
             far.connection.resume_reading()
             await until(lambda: len(far.received) == 2 << 20, "all came")
 
+    async def test_a_receive_limit_bounds_every_receive(self) -> None:
+        """A limited connection brings less at a time, and loses nothing."""
+        async with self._meeting() as meeting:
+            near, far = await meeting.connect()
+            data = random.Random(2).randbytes(100_003)
+            sizes: list[int] = []
+            far.on_data = lambda part: sizes.append(len(part))
+            far.connection.limit_receive(1000)
+            near.connection.write(data)
+            await until(lambda: len(far.received) == len(data), "all came")
+            assert far.received == data
+            assert max(sizes) <= 1000
+            far.connection.limit_receive(None)
+            far.connection.pause_reading()
+            near.connection.write(data)
+            await settle(lambda: near.connection.unsent_bytes)
+            far.connection.resume_reading()
+            await until(lambda: len(far.received) == 2 * len(data), "all came again")
+            assert max(sizes) > 1000
+
+    async def test_changing_the_receive_limit_within_data_received(self) -> None:
+        """The bytes at hand stay as they are; the next receive keeps the new limit."""
+        async with self._meeting() as meeting:
+            near, far = await meeting.connect()
+            sizes: list[int] = []
+
+            def shrink(part: bytes) -> None:
+                sizes.append(len(part))
+                far.connection.limit_receive(1 + len(sizes) % 7)
+                if len(sizes) == 5:
+                    far.connection.pause_reading()
+
+            far.on_data = shrink
+            far.connection.limit_receive(1)
+            near.connection.write(bytes(range(100)))
+            await until(lambda: len(sizes) == 5, "some of it came")
+            await settle(lambda: len(sizes))
+            assert all(size <= most for size, most in zip(sizes, (1, 2, 3, 4, 5), strict=True))
+            far.connection.resume_reading()
+            await until(lambda: far.received == bytes(range(100)), "all came")
+
     async def test_pausing_before_the_handler_is_there(self) -> None:
         """A connection paused while its handler is made stays paused."""
         async with self._meeting() as meeting:
@@ -557,6 +599,7 @@ class NetworkConformance:
                 near.connection.write_many([b"too late"], lambda: calls.append(when))
                 near.connection.pause_reading()
                 near.connection.resume_reading()
+                near.connection.limit_receive(1)
                 near.connection.close()
                 assert near.connection.unsent_bytes == 0
                 assert near.connection.remote == meeting.address

@@ -31,7 +31,12 @@ from millstream.adapters.memory import (
 )
 from millstream.core.config import TransferConfig
 from millstream.core.geometry import Geometry
-from millstream.engine.config import EngineConfig, NetworkConfig
+from millstream.engine.config import (
+    Encryption,
+    EncryptionConfig,
+    EngineConfig,
+    NetworkConfig,
+)
 from millstream.engine.engine import Engine
 from millstream.engine.torrent import Torrent
 from millstream.presets.memory import create_memory_engine
@@ -41,6 +46,7 @@ from millstream.testing.content import single_file_torrent
 
 PORT = 6881
 ROOT = "memory"
+PLAIN = EncryptionConfig(policy=Encryption.DISABLE)
 
 ALL: tuple[int, ...] = (-1,)
 """As `have`: every piece."""
@@ -112,6 +118,7 @@ class SimulatedSwarm:
         knows: Iterable[Member] | None = None,
         sequential: bool = False,
         transfer: TransferConfig | None = None,
+        encryption: EncryptionConfig = PLAIN,
         disk_latency: float = 0.0,
         disk_rate: float | None = None,
         capacity: int | None = None,
@@ -126,6 +133,7 @@ class SimulatedSwarm:
             knows: the members it is told of; None: all that are there.
             sequential: whether it fetches pieces in order.
             transfer: its settings.
+            encryption: its settings; plain connections by default, for the simulation's speed.
             disk_latency: seconds before each disk job.
             disk_rate: bytes a second of its disk.
             capacity: bytes its disk can hold.
@@ -137,6 +145,7 @@ class SimulatedSwarm:
         config = EngineConfig(
             network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
             transfer=transfer or TransferConfig(),
+            encryption=encryption,
             seed=self.rng.getrandbits(64),
         )
         engine = await self._stack.enter_async_context(

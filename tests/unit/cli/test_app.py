@@ -8,7 +8,7 @@ import pytest
 from millstream.cli import main
 from millstream.cli.exit_codes import MEANINGS
 
-COMMANDS = ["download", "seed", "create", "info", "verify", "demo"]
+COMMANDS = ["download", "seed", "create", "info", "magnet", "verify", "scrape", "tracker", "demo"]
 
 
 def run(capsys, *arguments):
@@ -57,6 +57,13 @@ def test_every_command_has_help_with_an_example(capsys, command):
         ["create", "x", "--piece-length", "1GiB"],
         ["create", "x", "--tracker", "tracker.example"],
         ["demo", "--size", "0"],
+        ["scrape"],
+        ["scrape", "udp://tracker.example:80"],
+        ["scrape", "udp://tracker.example:80", "abc"],
+        ["tracker", "--port", "70000"],
+        ["tracker", "--interval", "0"],
+        ["tracker", "--no-http", "--no-udp"],
+        ["tracker", "--allow", "abc"],
     ],
 )
 def test_wrong_usage_is_2(capsys, tmp_path, monkeypatch, arguments):
@@ -68,7 +75,7 @@ def test_wrong_usage_is_2(capsys, tmp_path, monkeypatch, arguments):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["download", "seed", "info", "verify"])
+@pytest.mark.parametrize("command", ["download", "seed", "info", "magnet", "verify", "scrape"])
 @pytest.mark.parametrize("data", [b"", b"hello", b"de", b"d4:infodee", b"\x1b[2J"])
 def test_a_malformed_torrent_is_2_and_one_sentence(capsys, tmp_path, monkeypatch, command, data):
     torrent = tmp_path / "x.torrent"

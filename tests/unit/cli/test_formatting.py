@@ -9,6 +9,7 @@ from millstream.cli.formatting import (
     format_percent,
     format_rate,
     format_size,
+    parse_rate,
     parse_size,
     plural,
     safe_text,
@@ -138,3 +139,16 @@ def test_safe_text_keeps_letters_of_all_scripts():
 @pytest.mark.parametrize("char", ["\x1b", "\n", "\r", "\x00", "\x9b", "\u202e", "\u2028", "\udcff"])
 def test_safe_text_takes_the_teeth_out(char):
     assert safe_text(f"a{char}b") == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("500K", 500 << 10), ("2M/s", 2 << 20), (" 1.5 MB/s", 1_500_000)]
+)
+def test_parse_rate(text, rate):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "/s", "2M/h", "2M/s/s", "fast"])
+def test_parse_rate_refuses(text):
+    with pytest.raises(ValueError, match="is no rate; write it like 500K"):
+        parse_rate(text)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import typer
 
-from millstream.cli.options import check_urls, parse_size_option
+from millstream.cli.options import check_urls, parse_limits, parse_size_option
+from millstream.core.limits_config import LimitsConfig
 
 
 def test_sizes():
@@ -28,3 +29,22 @@ def test_urls():
 def test_bad_urls(url):
     with pytest.raises(typer.BadParameter, match=r"begins with http://, udp://\."):
         check_urls([url], "--tracker", ("http", "udp"))
+
+
+def test_limits():
+    assert parse_limits(None, None) == LimitsConfig()
+    assert parse_limits("500K", "2M/s") == LimitsConfig(download=500 << 10, upload=2 << 20)
+
+
+@pytest.mark.parametrize("text", ["x", "", "-5", "2M/h"])
+def test_bad_limits(text):
+    with pytest.raises(typer.BadParameter, match="is no rate; write it like 500K") as caught:
+        parse_limits(None, text)
+    assert caught.value.param_hint == "'--limit-up'"
+
+
+@pytest.mark.parametrize("text", ["0", "1023"])
+def test_limits_too_low(text):
+    with pytest.raises(typer.BadParameter, match="the lowest limit is 1K per second") as caught:
+        parse_limits(text, None)
+    assert caught.value.param_hint == "'--limit-down'"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from millstream.cli.settings import engine_config
+from millstream.core.limits_config import LimitsConfig
 from millstream.interfaces.disk import Allocation
 
 
@@ -12,3 +13,9 @@ def test_any_free_port_unless_one_is_named():
 def test_files_are_sparse_unless_their_room_is_asked_for():
     assert engine_config(port=0).disk.allocation is Allocation.SPARSE
     assert engine_config(port=0, preallocate=True).disk.allocation is Allocation.FULL
+
+
+def test_nothing_is_limited_unless_asked_for():
+    assert engine_config(port=0).limits == LimitsConfig()
+    limits = LimitsConfig(upload=5000)
+    assert engine_config(port=0, limits=limits).limits is limits

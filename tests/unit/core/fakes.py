@@ -84,6 +84,9 @@ class RecordingReceiver:
     def receive_allowed_fast(self, index: int) -> None:
         self.messages.append(("allowed_fast", index))
 
+    def receive_extended(self, extension: int, payload: memoryview) -> None:
+        self.messages.append(("extended", extension, bytes(payload)))
+
 
 def decode(data: bytes) -> list[Message]:
     """The messages in the bytes."""

@@ -21,7 +21,7 @@ def make(room: int = 100) -> tuple[ActivePieces, PieceBufferPool]:
 def start(active: ActivePieces, index: int, by: ConnectionId = ALICE, most: int = 9):
     piece = active.start(PieceIndex(index))
     piece.claim(by, most, 0.0)
-    active.claimed(piece)
+    active.claimed(piece, by)
     return piece
 
 
@@ -49,7 +49,7 @@ def test_a_piece_with_blocks_left_is_unclaimed():
     piece = start(active, 0, most=1)
     assert list(active.unclaimed) == [0]
     piece.claim(BOB, 1, 0.0)
-    active.claimed(piece)
+    active.claimed(piece, BOB)
     assert not active.unclaimed
     active.check_invariant()
 
@@ -123,7 +123,7 @@ def test_a_piece_of_which_something_is_left_stays_for_others():
     active, pool = make()
     piece = start(active, 0, ALICE, 1)
     piece.claim(BOB, 1, 0.0)
-    active.claimed(piece)
+    active.claimed(piece, BOB)
     active.release(ALICE)
     assert list(active.unclaimed) == [0]
     assert active.get(0) is piece

@@ -145,7 +145,7 @@ def test_no_more_pieces_than_the_pool_has_room_for():
     peer = stage.peer()
     assert len(begun(stage.ask(peer))) == 2
     assert stage.pool.room == 0
-    assert list(stage.download.starved) == [peer.id]
+    assert list(stage.download.requester.starved) == [peer.id]
     stage.check_invariant()
 
 
@@ -344,17 +344,90 @@ def test_unanswered_requests_are_freed_for_others():
     stage.check_invariant()
 
 
-def test_a_timeout_counts_from_the_request():
-    stage = DownloadStage(1, 2)
+def test_a_timeout_counts_from_the_first_request_that_is_open():
+    stage = DownloadStage(1, 3)
     alice = stage.peer(depth=1)
     assert stage.ask(alice) == [(0, 0)]
     stage.now += TIMEOUT - 1
+    stage.deliver(alice, (0, 0))
+    alice.now = stage.now
     alice.depth.depth = 2
-    assert stage.ask(alice) == [(0, 1)]
+    assert stage.ask(alice) == [(0, 1), (0, 2)]
+    stage.now += TIMEOUT - 1
+    assert not stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 2
     stage.now += 2
-    stage.download.check_timeouts(stage.now)
-    assert alice.outstanding == 1
+    assert stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 0
     stage.check_invariant()
+
+
+def flowing_stage(seconds: int, *, every: float = 0.1):
+    """A peer that has sent a block every so often for a while, and owes many."""
+    stage = DownloadStage(400, 2)
+    alice = stage.peer(depth=8)
+    owed = stage.ask(alice)
+    while stage.now < seconds:
+        stage.now += every
+        alice.now = stage.now
+        stage.deliver(alice, owed.pop(0))
+        owed += stage.ask(alice)
+        stage.write()
+        assert not stage.download.check_timeouts(stage.now)
+    return stage, alice
+
+
+def test_who_sent_fast_and_falls_silent_is_noticed_within_seconds():
+    stage, alice = flowing_stage(40)
+    assert alice.outstanding
+    stage.now += 4.0
+    assert stage.download.check_timeouts(stage.now)
+    assert alice.outstanding == 0
+    assert alice.snubbed
+
+
+def test_who_sends_slowly_but_steadily_is_waited_for():
+    stage, alice = flowing_stage(600, every=20.0)
+    assert alice.outstanding
+    stage.now += TIMEOUT - 1
+    assert not stage.download.check_timeouts(stage.now)
+
+
+def test_under_a_rate_limit_silence_is_no_fault():
+    stage, _ = flowing_stage(40)
+    stage.download.rate_limit = 4096
+    stage.now += 15.0
+    assert not stage.download.check_timeouts(stage.now)
+    stage.now += 2.0
+    assert stage.download.check_timeouts(stage.now)
+
+
+def test_while_nothing_is_read_silence_is_no_fault():
+    stage, _ = flowing_stage(40)
+    stage.download.is_paused = True
+    stage.now += 100.0
+    assert not stage.download.check_timeouts(stage.now)
+    stage.download.is_paused = False
+    stage.now += 2.0
+    assert not stage.download.check_timeouts(stage.now)
+    stage.now += 2.0
+    assert stage.download.check_timeouts(stage.now)
+
+
+def test_a_request_that_is_passed_over_is_asked_of_somebody_else():
+    stage = DownloadStage(400, 2)
+    alice = stage.peer(depth=8)
+    passed_over, *owed = stage.ask(alice)
+    while not stage.download.check_timeouts(stage.now):
+        stage.now += 0.5
+        alice.now = stage.now
+        owed += stage.ask(alice)
+        stage.deliver(alice, owed.pop(0))
+    assert TIMEOUT <= stage.now <= TIMEOUT + 2
+    assert alice.outstanding == len(owed)
+    assert not alice.snubbed
+    stage.check_invariant()
+    assert stage.ask(stage.peer(depth=1)) == [passed_over]
 
 
 def test_who_was_asked_in_the_endgame_has_its_own_time():
@@ -512,7 +585,7 @@ def test_who_goes_is_no_longer_counted():
     stage.ask(alice)
     stage.gone(alice)
     assert [stage.download.availability.of(piece) for piece in range(4)] == [1, 0, 0, 0]
-    assert alice.id not in stage.download.starved
+    assert alice.id not in stage.download.requester.starved
     stage.gone(bob)
     assert stage.download.availability.available() == 0
     assert stage.pool.reserved_bytes == 0

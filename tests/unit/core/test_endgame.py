@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from fakes import pieces
+
 from millstream.core.active_piece import ActivePiece
-from millstream.core.endgame import MAX_PEERS_PER_BLOCK, PATIENCE, duplicates
+from millstream.core.endgame import MAX_PEERS_PER_BLOCK, PATIENCE, REFRESH, Endgame
 from millstream.core.geometry import ConnectionId, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -15,8 +17,17 @@ def make(index: int = 0, blocks: int = 4, by: ConnectionId = ALICE, now: float =
     return piece
 
 
-def found(*begun: ActivePiece, connection=BOB, most: int = 99, now: float = LATER):
-    return [(piece.index, block) for piece, block in duplicates(begun, connection, most, now)]
+def found(
+    *begun: ActivePiece,
+    connection=BOB,
+    most: int = 99,
+    now: float = LATER,
+    has: str = "**",
+    endgame: Endgame | None = None,
+):
+    endgame = endgame or Endgame()
+    duplicates = endgame.duplicates(begun, connection, pieces(has), len(has), most, now)
+    return [(piece.index, block) for piece, block in duplicates]
 
 
 def test_the_newest_requests_come_first():
@@ -61,3 +72,31 @@ def test_a_piece_that_must_come_from_one_peer_comes_from_one_peer():
     piece = make()
     piece.only_from = ALICE
     assert found(piece) == []
+
+
+def test_only_pieces_that_the_peer_has():
+    assert found(make(0, 2), make(1, 2), has="* ") == [(0, 1), (0, 0)]
+
+
+def test_many_idle_peers_share_one_look():
+    endgame, piece = Endgame(), make(blocks=3)
+    assert found(piece, most=2, endgame=endgame) == [(0, 2), (0, 1)]
+    carol = ConnectionId(3)
+    assert found(piece, connection=carol, endgame=endgame) == [(0, 0)]
+    assert found(piece, connection=carol, endgame=endgame) == []
+    # Nobody was asked after all: it is found again.
+    assert len(found(piece, endgame=endgame, now=LATER + REFRESH)) == 3
+
+
+def test_an_owner_s_own_blocks_are_left_to_others():
+    endgame, piece = Endgame(), make(blocks=2)
+    assert found(piece, connection=ALICE, endgame=endgame) == []
+    assert found(piece, endgame=endgame) == [(0, 1), (0, 0)]
+
+
+def test_what_came_since_the_look_is_left_out():
+    endgame, piece = Endgame(), make(blocks=2)
+    assert found(piece, connection=ALICE, endgame=endgame) == []
+    piece.view = memoryview(bytearray(piece.length))
+    piece.put(ALICE, 1, memoryview(bytes(BLOCK_LENGTH)))
+    assert found(piece, endgame=endgame) == [(0, 0)]

@@ -203,3 +203,70 @@ def test_requests_given_up_are_remembered_up_to_a_limit(monkeypatch):
         peer.release(0, begin)
     assert peer.outstanding == 0
     assert list(peer.released) == [(0, 1), (0, 2)]
+
+
+# What is allowed, suggested and lost.
+
+
+def test_what_it_allows_and_suggests_is_kept():
+    peer, _, calls = make()
+    says(peer, messages.allowed_fast(1), messages.allowed_fast(3), SUGGEST_1)
+    assert peer.allowed_fast == pieces(" * *")
+    assert list(peer.suggested) == [1]
+    assert calls == []  # it need not have them
+    assert peer.pieces == 0
+
+
+def test_the_latest_suggestions_are_kept(monkeypatch):
+    monkeypatch.setattr(peer_module, "MAX_SUGGESTED", 2)
+    peer, _, _ = make()
+    for index in (0, 1, 0, 2):
+        says(peer, struct.pack(">IBI", 5, 13, index))
+    assert list(peer.suggested) == [0, 2]
+
+
+def test_what_it_lost_it_no_longer_has():
+    peer, _, calls = make()
+    says(peer, messages.HAVE_ALL)
+    calls.clear()
+    peer.receive_dont_have(2)
+    peer.receive_dont_have(2)
+    assert calls == [("pieces", pieces("****"), pieces("** *"))]
+    with pytest.raises(RemoteProtocolError):
+        peer.receive_dont_have(4)
+
+
+def test_a_choke_keeps_what_it_may_have_nevertheless():
+    peer, link, _ = make()
+    peer.am_choking = False
+    peer.offered_fast = {2: 0}
+    for index in (0, 2):
+        peer.uploads.add(index, 0, BLOCK_LENGTH)
+    peer.set_choking(choking=True, now=1.0)
+    assert link.read() == [("choke",), ("reject", 0, 0, BLOCK_LENGTH)]
+    assert peer.uploads.requests == 1
+
+
+def test_it_snubs_us_when_it_owes_blocks_and_sends_none_for_a_minute():
+    peer, _, _ = make()
+    says(peer, messages.HAVE_ALL, now=0.0)
+    peer.set_interested(True)
+    says(peer, messages.UNCHOKE, now=10.0)
+    assert not peer.is_snubbing(1000.0)  # it was asked for nothing
+    peer.outstanding = 1
+    assert not peer.is_snubbing(10.0 + peer_module.SNUB_TIME)
+    assert peer.is_snubbing(10.1 + peer_module.SNUB_TIME)
+    peer.outstanding, peer.snubbed = 0, True  # its requests timed out
+    assert peer.is_snubbing(10.1 + peer_module.SNUB_TIME)
+    says(peer, messages.CHOKE, now=11.0)
+    assert not peer.is_snubbing(1000.0)
+
+
+def test_it_is_behind_while_something_is_on_its_way_to_it():
+    peer, link, _ = make()
+    assert not peer.is_behind
+    peer.uploads.add(0, 0, BLOCK_LENGTH)
+    assert peer.is_behind
+    peer.uploads.clear()
+    link.unsent_bytes = 1
+    assert peer.is_behind

@@ -5,7 +5,7 @@ import random
 import pytest
 from fakes import pieces
 
-from millstream.core.piece_set import first_members, members, random_members
+from millstream.core.piece_set import first_members, members, random_members, set_of_ranges
 from millstream.protocol.bitfield import every_piece, piece_bit, piece_set
 
 
@@ -64,3 +64,8 @@ def test_all_of_a_small_set_come_in_random_order():
     found = pieces("****")
     orders = {tuple(random_members(found, 4, 4, random.Random(seed))) for seed in range(200)}
     assert len(orders) == 24
+
+
+def test_set_of_ranges_is_their_union():
+    assert set_of_ranges([range(1, 3), range(2, 4), range(6, 7)], 8) == 0b0111_0010
+    assert set_of_ranges([], 8) == 0

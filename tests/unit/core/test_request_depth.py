@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 from millstream.core.config import TransferConfig
-from millstream.core.request_depth import INITIAL_DEPTH, MIN_DEPTH, RequestDepth
+from millstream.core.request_depth import (
+    INITIAL_DEPTH,
+    MIN_DEPTH,
+    MIN_SHARE,
+    UNKNOWN_QUEUE,
+    RequestDepth,
+    fair_share,
+)
 
 CONFIG = TransferConfig(request_queue_time=3.0, max_request_depth=500)
 
@@ -86,3 +93,31 @@ def test_the_setting_wins_over_the_floor():
     assert depth.depth == 2
     depth.timed_out()
     assert depth.depth == 2
+
+
+def test_a_peer_that_says_nothing_is_asked_for_500_at_most():
+    depth = RequestDepth(TransferConfig(), 0.0)
+    settle(depth, 10_000, 10)
+    assert depth.depth == UNKNOWN_QUEUE
+
+
+def test_a_peer_is_asked_for_as_much_as_it_says_it_takes():
+    depth = RequestDepth(TransferConfig(), 0.0)
+    depth.limit(2000)
+    settle(depth, 10_000, 10)
+    assert depth.depth == 2000
+    depth.limit(250)
+    assert depth.depth == 250
+    depth.limit(10**9)
+    settle(depth, 10_000, 10, start=10)
+    assert depth.depth == TransferConfig().max_request_depth
+    depth.limit(0)
+    assert depth.depth == 1
+
+
+def test_who_wants_little_leaves_the_rest_to_the_others():
+    assert fair_share([500, 500, 500, 500], 400) == 100
+    assert fair_share([500, 4, 500, 16], 400) == 190
+    assert fair_share([500] * 1000, 400) == MIN_SHARE
+    assert fair_share([10, 20], 400) >= 20
+    assert fair_share([], 400) == 400

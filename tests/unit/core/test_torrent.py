@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from fakes import RecordingPort, TorrentStage, block_data, pieces
 
 from millstream.core.config import TransferConfig
 from millstream.core.peer import Peer
-from millstream.core.torrent import BEAT
+from millstream.core.stealing import PATIENCE
+from millstream.core.torrent import BEAT, TorrentMachine
 from millstream.core.torrent_state import TorrentState
 from millstream.errors import LocalProtocolError, RemoteProtocolError
 from millstream.protocol import messages
+from millstream.protocol.bitfield import encode_bitfield
 from millstream.protocol.messages import BLOCK_LENGTH
+from millstream.storage.buffers import PieceBufferPool
 
 B = BLOCK_LENGTH
 HAVE_0_1 = messages.bitfield(b"\xc0")
@@ -418,3 +423,188 @@ def test_beats_come_at_their_pace():
     assert not stage.machine.process(BEAT / 2)
     assert stage.machine.process(BEAT)
     assert stage.machine.download.have == pieces("    ")
+
+
+# The Fast extension, and pieces that are lost.
+
+
+def test_a_newcomer_that_is_choked_is_allowed_a_few_pieces():
+    config = TransferConfig(upload_slots=0, allowed_fast_set=3)
+    stage = TorrentStage(20, 2, have="*" * 19 + " ", config=config)
+    stage.machine = TorrentMachine(
+        stage.geometry,
+        stage.port,
+        PieceBufferPool(1 << 24),
+        config,
+        random.Random(1),
+        info_hash=b"i" * 20,
+    )
+    stage.machine.set_state(TorrentState.CHECKING)
+    stage.machine.checked(pieces("*" * 19 + " "))
+    newcomer = stage.peer(messages.HAVE_NONE, messages.INTERESTED)
+    veteran = stage.peer(
+        messages.bitfield(encode_bitfield(pieces("****" + " " * 16), 20)), messages.INTERESTED
+    )
+    stage.tick()
+    allowed = [message[1] for message in stage.sent(newcomer) if message[0] == "allowed_fast"]
+    assert len(allowed) == 3
+    assert not [message for message in stage.sent(veteran) if message[0] == "allowed_fast"]
+    index = next(index for index in allowed if index != 19)
+    stage.says(newcomer, messages.request(index, 0, B))
+    stage.says(newcomer, messages.request(next(i for i in range(19) if i not in allowed), 0, B))
+    stage.says(veteran, messages.request(index, 0, B))
+    stage.tick()
+    assert [(peer, run.index) for peer, run in stage.port.served] == [(newcomer, index)]
+    assert [message[0] for message in stage.sent(newcomer)] == ["reject"]
+    assert [message[0] for message in stage.sent(veteran)] == ["reject"]
+
+
+def test_what_a_choking_peer_allows_is_asked_for():
+    stage = TorrentStage(have="    ")
+    peer = stage.peer(messages.HAVE_ALL, messages.allowed_fast(2))
+    stage.tick()
+    assert [m[:2] for m in stage.sent(peer) if m[0] == "request"] == [("request", 2)] * 2
+    answer(stage, peer)
+    assert peer.outstanding == 2
+    # The unchoke opens the rest, the choke that follows refuses all but the allowed piece.
+    stage.says(peer, messages.UNCHOKE)
+    stage.tick()
+    assert peer.outstanding == 8
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_a_peer_lost_is_asked_of_another(fast):
+    stage = TorrentStage(2, 2, have="  ")
+    alice = stage.peer(messages.bitfield(b"\xc0"), messages.UNCHOKE, fast=fast)
+    stage.tick()
+    bob = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert (alice.outstanding, bob.outstanding) == (4, 0)
+    alice.receive_dont_have(1)
+    assert stage.machine.download.availability.of(1) == 1
+    stage.tick()
+    assert (alice.outstanding, bob.outstanding) == (2, 2)
+    if fast:
+        stage.says(alice, messages.reject(1, 0, B), messages.reject(1, B, B))
+    alice.receive_dont_have(0)
+    stage.tick(BEAT)
+    assert (alice.outstanding, bob.outstanding) == (0, 4)
+    assert ("not_interested",) in stage.sent(alice)
+
+
+# Bad peers.
+
+
+def test_a_peer_that_sends_a_byte_a_second_stalls_nobody():
+    stage = TorrentStage(2, 4, have="  ")
+    loris = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.says(loris, messages.piece_header(0, 0, B))
+    good = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    while not stage.machine.is_complete and stage.now < 60:
+        stage.says(loris, b"x")
+        answer(stage, good)
+        stage.tick(1.0)
+        stage.disk_verifies()
+    assert stage.now < 5
+
+
+def test_a_peer_that_vanishes_from_a_fast_swarm_is_noticed_soon():
+    config = TransferConfig(max_request_depth=2)
+    stage = TorrentStage(100, 2, have=" " * 100, config=config)
+    gone, other = (stage.peer(messages.HAVE_ALL, messages.UNCHOKE) for _ in range(2))
+    while stage.now < 20:
+        answer(stage, gone)
+        answer(stage, other)
+        stage.tick(0.5)
+        stage.disk_verifies()
+    assert not stage.machine.is_complete
+    assert gone.outstanding
+    while not gone.snubbed:
+        answer(stage, other)
+        stage.tick(0.5)
+        stage.disk_verifies()
+    assert stage.now <= 25
+
+
+def test_a_fast_peer_takes_over_what_slow_peers_hold():
+    stage = TorrentStage(2, 4, have="  ")
+    slow = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert slow.outstanding == 8
+    fast = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    fast.downloaded.total = 100 * B
+    stage.tick(PATIENCE + BEAT)
+    assert fast.outstanding == 8
+    assert answer(stage, fast) == 8
+    assert slow.outstanding == 0
+    assert [message[0] for message in stage.sent(slow)].count("cancel") == 8
+    stage.tick()
+    assert sorted(stage.disk_verifies()) == [0, 1]
+
+
+# Super seeding.
+
+
+def super_stage() -> TorrentStage:
+    stage = TorrentStage(have="****")
+    stage.machine.super_seeding = True
+    return stage
+
+
+def shown(stage: TorrentStage, peer: Peer) -> list[int]:
+    stage.tick()
+    return [message[1] for message in stage.sent(peer) if message[0] == "have"]
+
+
+def test_a_super_seed_shows_single_pieces_and_serves_no_others():
+    stage = super_stage()
+    alice = stage.peer(messages.HAVE_NONE)
+    bob = stage.peer(fast=False)
+    [first] = shown(stage, alice)
+    [second] = shown(stage, bob)
+    assert first != second
+    stage.says(alice, messages.INTERESTED)
+    stage.tick()
+    assert ("unchoke",) in stage.sent(alice)
+    stage.says(alice, messages.request(second, 0, B), messages.request(first, 0, B))
+    assert stage.sent(alice) == [("reject", second, 0, B)]
+    stage.tick()
+    assert [run.index for _, run in stage.port.served] == [first]
+    with pytest.raises(RemoteProtocolError):
+        stage.says(bob, messages.request(first, 0, B))
+    stage.machine.remove_peer(bob.id)
+    stage.says(alice, messages.have(first))
+    assert len(shown(stage, alice)) == 1
+
+
+def test_super_seeding_ends_with_the_second_seed():
+    stage = super_stage()
+    alice = stage.peer(messages.HAVE_NONE)
+    [first] = shown(stage, alice)
+    stage.peer(messages.HAVE_ALL)
+    assert not stage.machine.super_seeding
+    assert sorted([*shown(stage, alice), first]) == [0, 1, 2, 3]
+    assert stage.sent(stage.peer(messages.HAVE_NONE)) == [("have_all",)]
+
+
+def test_super_seeding_can_be_turned_off_and_does_not_hide_from_who_knows():
+    stage = TorrentStage(have="****")
+    early = stage.peer(messages.HAVE_NONE)
+    stage.machine.super_seeding = True
+    late = stage.peer(messages.HAVE_NONE)
+    [first] = shown(stage, late)
+    stage.says(early, messages.INTERESTED)
+    stage.tick()
+    stage.says(early, messages.request(3, 0, B))
+    stage.tick()
+    assert len(stage.port.served) == 1
+    stage.machine.super_seeding = False
+    assert sorted([*shown(stage, late), first]) == [0, 1, 2, 3]
+
+
+def test_who_still_downloads_hides_nothing():
+    stage = TorrentStage(have="*** ")
+    stage.machine.super_seeding = True
+    assert stage.sent(stage.peer(messages.HAVE_ALL)) == [("bitfield", b"\xe0"), ("interested",)]
+    assert stage.machine.super_seeding

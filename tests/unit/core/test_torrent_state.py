@@ -7,19 +7,21 @@ import pytest
 from millstream.core.torrent_state import TorrentState, check_transition
 from millstream.errors import LocalProtocolError
 
-S, C, D, U, E = (
+S, M, C, D, U, E = (
     TorrentState.STOPPED,
+    TorrentState.FETCHING_METADATA,
     TorrentState.CHECKING,
     TorrentState.DOWNLOADING,
     TorrentState.SEEDING,
     TorrentState.ERROR,
 )
 ALLOWED = {
-    *[(S, C), (S, D), (S, U)],
+    *[(S, M), (S, C), (S, D), (S, U)],
+    *[(M, S), (M, C), (M, E)],
     *[(C, S), (C, D), (C, U), (C, E)],
     *[(D, S), (D, C), (D, U), (D, E)],
     *[(U, S), (U, C), (U, D), (U, E)],
-    *[(E, S), (E, C), (E, D), (E, U)],
+    *[(E, S), (E, M), (E, C), (E, D), (E, U)],
 }
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from fakes import RecordingLink, RecordingPort, make_geometry, make_peer
 
+from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
+from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
-from millstream.core.upload import MAX_RUN_LENGTH, SEND_WATERMARK, Upload
+from millstream.core.upload import LIMITED_RUN_LENGTH, MAX_RUN_LENGTH, SEND_WATERMARK, Upload
 from millstream.core.upload_queue import Run
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -17,7 +21,15 @@ class Stage:
         self.peers: dict[int, Peer] = {}
         self.links: dict[int, RecordingLink] = {}
         self.port = RecordingPort()
-        self.upload = Upload(self.peers, self.port, TransferConfig(**settings))
+        config = TransferConfig(**settings)
+        geometry = make_geometry(4, 512)
+        self.upload = Upload(
+            self.peers,
+            self.port,
+            config,
+            Choker(config.upload_slots, geometry.piece_length, random.Random(1)),
+            Newcomers(geometry, b"i" * 20, config.allowed_fast_set),
+        )
 
     def peer(self, *, fast: bool = True, choking: bool = False) -> Peer:
         number = len(self.links) + 1
@@ -34,7 +46,7 @@ class Stage:
 
     def runs(self) -> list[tuple[int, Run]]:
         """What was begun since the last call."""
-        self.upload.serve()
+        self.upload.serve(0.0)
         served = [(int(peer.id), run) for peer, run in self.port.served]
         self.port.served.clear()
         return served
@@ -164,11 +176,92 @@ def test_who_went_is_not_served():
 def test_slots_are_given():
     stage = Stage(upload_slots=1)
     first, second = stage.peer(choking=True), stage.peer(choking=True)
-    stage.upload.assign_slots(0.0)
+    stage.upload.assign_slots(0.0, seeding=True)
     assert [first.am_choking, second.am_choking] == [False, True]
     stage.asks(first, 0, 0)
-    stage.upload.assign_slots(30.0)
+    stage.upload.assign_slots(30.0, seeding=True)
     assert [first.am_choking, second.am_choking] == [True, False]
     assert stage.links[1].read() == [("unchoke",), ("choke",), ("reject", 0, 0, B)]
     assert stage.links[2].read() == [("unchoke",)]
     assert stage.runs() == []
+
+
+# Newcomers.
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_who_asks_and_is_choked_is_given_a_start(fast):
+    stage = Stage(upload_slots=0)
+    peer = stage.peer(choking=True, fast=fast)
+    stage.upload.interest_changed(peer)
+    stage.upload.assign_slots(0.0, seeding=False)
+    allowed = [message[1] for message in stage.links[1].read()]
+    assert sorted(allowed) == ([0, 1, 2, 3] if fast else [])
+    stage.asks(peer, 2, 0)
+    assert stage.runs() == ([(1, Run(2, 0, B, B))] if fast else [])
+
+
+def test_a_choke_refuses_all_but_what_a_newcomer_may_have():
+    stage = Stage(upload_slots=0)
+    peer = stage.peer()
+    peer.offered_fast = {1: 0}
+    stage.asks(peer, 0, 0, 2)
+    stage.asks(peer, 1, 5)
+    peer.peer_interested = False
+    stage.upload.assign_slots(0.0, seeding=False)
+    assert stage.links[1].read() == [("choke",), ("reject", 0, 0, B), ("reject", 0, B, B)]
+    assert stage.runs() == [(1, Run(1, 5 * B, 6 * B, B))]
+
+
+# Under a limit.
+
+
+class Bucket:
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+
+    def allowance(self, now: float) -> int:
+        return self.tokens
+
+    def spent(self, length: int) -> None:
+        self.tokens -= length
+
+
+def test_no_more_is_sent_than_allowed_but_whole_blocks():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 8)
+    bucket = stage.upload.limiter = Bucket(2 * B + 5)
+    assert stage.runs() == [(1, Run(0, 0, 2 * B, B)), (1, Run(0, 2 * B, 3 * B, B))]
+    assert bucket.tokens == 5 - B
+    assert stage.runs() == []
+    assert stage.upload.waiting
+    bucket.tokens = 1
+    assert stage.runs() == [(1, Run(0, 3 * B, 4 * B, B))]
+
+
+def test_under_a_limit_peers_take_turns():
+    stage = Stage()
+    peers = [stage.peer() for _ in range(3)]
+    for peer in peers:
+        stage.asks(peer, 0, 0, 3 * LIMITED_RUN_LENGTH // B)
+    bucket = stage.upload.limiter = Bucket(0)
+    order = []
+    for _ in range(9):
+        bucket.tokens += LIMITED_RUN_LENGTH
+        order += [number for number, _ in stage.runs()]
+    assert order == [1, 2, 3] * 3
+    bucket.tokens += 1
+    assert stage.runs() == []
+    assert not stage.upload.waiting
+
+
+def test_under_a_limit_a_full_link_does_not_keep_others_waiting():
+    stage = Stage()
+    slow, fast = stage.peer(), stage.peer()
+    stage.links[slow.id].unsent_bytes = SEND_WATERMARK
+    stage.asks(slow, 0, 0)
+    stage.asks(fast, 0, 0)
+    stage.upload.limiter = Bucket(1 << 30)
+    assert stage.runs() == [(2, Run(0, 0, B, B))]
+    assert list(stage.upload.waiting) == [slow.id]

@@ -39,6 +39,8 @@ ALL = {
     messages.HAVE_NONE: ("have_none",),
     messages.reject(1, 2, 3): ("reject", 1, 2, 3),
     message(17, b"\0\0\0\7"): ("allowed_fast", 7),
+    message(20, b"\0de"): ("extended", 0, b"de"),
+    message(20, b"\xff"): ("extended", 255, b""),
 }
 
 
@@ -71,8 +73,8 @@ def test_keep_alives_mean_nothing_wherever_they_are_cut(at):
     assert receiver.messages == [("unchoke",)]
 
 
-def test_extensions_that_were_not_offered_are_skipped():
-    skipped = message(20, b"\0d1:md11:ut_metadatai1eee") + message(9, b"\x1a\xe1") + message(255)
+def test_messages_that_mean_nothing_to_us_are_skipped():
+    skipped = message(9, b"\x1a\xe1") + message(21, b"\0de") + message(255)
     assert decode(skipped + messages.CHOKE) == [("choke",)]
 
 
@@ -105,6 +107,11 @@ def test_wrong_lengths_are_refused_before_the_payload_comes(kind, length):
 def test_a_piece_message_has_a_header(length):
     with pytest.raises(RemoteProtocolError, match="of kind 7 "):
         decode(message(7, bytes(20), length=length))
+
+
+def test_an_extended_message_names_its_extension():
+    with pytest.raises(RemoteProtocolError, match="of kind 20 "):
+        decode(message(20))
 
 
 @pytest.mark.parametrize("kind", [7, 20, 99])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from millstream.adapters.memory.cipher import MemoryCryptography
+from millstream.adapters.memory.clock import MemoryClock
 from millstream.adapters.memory.disk import MemoryDiskQueue
 from millstream.adapters.memory.filesystem import MemoryFileSystem
+from millstream.adapters.memory.http import MemoryHttp, MemoryWeb
 from millstream.adapters.memory.network import (
     LinkProfile,
     MemoryHost,
@@ -14,10 +17,14 @@ from millstream.adapters.memory.session_store import MemorySessionStore
 
 __all__ = [
     "LinkProfile",
+    "MemoryClock",
+    "MemoryCryptography",
     "MemoryDiskQueue",
     "MemoryFileSystem",
     "MemoryHost",
+    "MemoryHttp",
     "MemoryListener",
     "MemoryNetwork",
     "MemorySessionStore",
+    "MemoryWeb",
 ]

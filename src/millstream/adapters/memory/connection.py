@@ -32,6 +32,7 @@ class MemoryConnection:
         "_reading",
         "_receive_buffer",
         "_remote",
+        "_shared_buffer",
         "_unsent",
         "_unsent_bytes",
     )
@@ -47,7 +48,8 @@ class MemoryConnection:
         self._remote = remote
         self._outgoing = outgoing
         self._incoming = incoming
-        self._receive_buffer = receive_buffer
+        self._shared_buffer = receive_buffer
+        self._receive_buffer = receive_buffer  # as much of it as one receive may fill
         self._forget = forget
         self._handler: ConnectionHandler | None = None
         self._unsent: deque[tuple[memoryview, Callable[[], None] | None]] = deque()
@@ -163,6 +165,10 @@ class MemoryConnection:
         if self._paused:
             self._paused = False
             self._read_soon()
+
+    def limit_receive(self, most: int | None) -> None:
+        """Bring at most so many bytes by one `data_received`; None: as many as come."""
+        self._receive_buffer = self._shared_buffer[:most]
 
     def _read_soon(self) -> None:
         if not self._closed:

@@ -12,10 +12,16 @@ import random
 from collections.abc import Callable
 
 from millstream.adapters.memory.connection import MemoryConnection
+from millstream.adapters.memory.datagram import Flights, MemoryDatagramSocket
 from millstream.adapters.memory.link import Link, LinkProfile
 from millstream.adapters.memory.stream import Stream
 from millstream.errors import NetworkError
-from millstream.interfaces.network import Connection, ConnectionHandler
+from millstream.interfaces.network import (
+    Connection,
+    ConnectionHandler,
+    DatagramHandler,
+    DatagramSocket,
+)
 from millstream.protocol.compact import PeerAddress
 
 __all__ = ["LinkProfile", "MemoryHost", "MemoryListener", "MemoryNetwork"]
@@ -45,6 +51,8 @@ class MemoryNetwork:
         self._default = default
         self._rng = rng
         self._hosts: dict[str, MemoryHost] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._flights = Flights(rng)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
 
     def host(self, address: str, profile: LinkProfile | None = None) -> MemoryHost:
@@ -62,6 +70,18 @@ class MemoryNetwork:
     def find(self, address: str) -> MemoryHost | None:
         """Return the host at an address, if there is one."""
         return self._hosts.get(address)
+
+    def register(self, name: str, *addresses: str) -> None:
+        """Let a name stand for addresses; without any it is unknown again."""
+        self._names[name.lower()] = addresses
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Return the addresses of a name."""
+        return self._names.get(name.lower(), ())
+
+    def transmit(self, near: Link, far: Link, arrive: Callable[[], None]) -> None:
+        """Let a datagram travel from one host's link to another's."""
+        self._flights.send(near, far, arrive)
 
     def connect(
         self, near: MemoryHost, far: MemoryHost, address: PeerAddress
@@ -100,6 +120,7 @@ class MemoryHost:
         self.link = Link(profile)
         self._network = network
         self._listeners: dict[int, MemoryListener] = {}
+        self._datagrams: dict[int, MemoryDatagramSocket] = {}
         self._connections: dict[MemoryConnection, None] = {}  # a set that keeps its order
         self._last_port = FIRST_EPHEMERAL_PORT - 1
 
@@ -144,6 +165,33 @@ class MemoryHost:
         self._listeners[port] = listener
         return listener
 
+    async def open_datagram(
+        self, address: PeerAddress, make_handler: Callable[[DatagramSocket], DatagramHandler]
+    ) -> MemoryDatagramSocket:
+        """Bind a port of this host (0: the next free one) for datagrams; raises NetworkError."""
+        if _canonical(address.host) not in (self.address, *_WILDCARDS, *_LOOPBACKS):
+            raise NetworkError(f"{address}: not an address of this host")
+        port = address.port or self.free_port()
+        if port in self._datagrams:
+            raise NetworkError(f"{address}: address already in use")
+        opened = MemoryDatagramSocket(
+            PeerAddress(address.host, port), self._send_datagram, self._datagrams
+        )
+        self._datagrams[port] = opened
+        opened.start(make_handler)
+        return opened
+
+    async def resolve(self, host: str) -> list[str]:
+        """Look a name up with `MemoryNetwork.register`'s names; raises NetworkError."""
+        try:
+            return [_canonical(host)]
+        except NetworkError:
+            await asyncio.sleep(2 * self.link.profile.latency)
+        addresses = self._network.addresses(host)
+        if not addresses:
+            raise NetworkError(f"{host}: no such host")
+        return list(addresses)
+
     # What a simulation does to a host
 
     @property
@@ -180,13 +228,17 @@ class MemoryHost:
         """Return who listens on a port."""
         return self._listeners.get(port)
 
+    def datagram_socket(self, port: int) -> MemoryDatagramSocket | None:
+        """Return who takes the datagrams of a port."""
+        return self._datagrams.get(port)
+
     def free_port(self) -> int:
-        """Return the next port that nobody listens at."""
+        """Return the next port that nobody listens at, for streams or datagrams."""
         for _ in range(FIRST_EPHEMERAL_PORT, LAST_PORT + 1):
             self._last_port += 1
             if self._last_port > LAST_PORT:
                 self._last_port = FIRST_EPHEMERAL_PORT
-            if self._last_port not in self._listeners:
+            if self._last_port not in self._listeners and self._last_port not in self._datagrams:
                 return self._last_port
         raise NetworkError(f"{self.address}: no free port")
 
@@ -202,6 +254,30 @@ class MemoryHost:
         """Let this host's connections learn what they missed."""
         for connection in self._connections:
             connection.catch_up()
+
+    def _send_datagram(
+        self, data: bytes, sender: MemoryDatagramSocket, address: PeerAddress
+    ) -> None:
+        try:
+            address = PeerAddress(_canonical(address.host), address.port)
+            far = self._find(address)
+        except NetworkError:  # a name, or the other family
+            return
+        if far is None:
+            return
+        far_port = address.port
+
+        def arrive() -> None:
+            receiver = far.datagram_socket(far_port)
+            if receiver is not None:
+                receiver.deliver(data, source)
+
+        if far is self:  # a loopback: not over the host's line
+            source = PeerAddress(address.host, sender.address.port)
+            asyncio.get_running_loop().call_soon(arrive)
+        else:
+            source = PeerAddress(self.address, sender.address.port)
+            self._network.transmit(self.link, far.link, arrive)
 
     def _forget(self, connection: MemoryConnection) -> None:
         self._connections.pop(connection, None)

@@ -13,6 +13,8 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from millstream.adapters.native.datagram import open_datagram_socket
+from millstream.adapters.native.resolver import Resolver
 from millstream.adapters.native.sockets import (
     address_family,
     bind_listening_socket,
@@ -20,7 +22,14 @@ from millstream.adapters.native.sockets import (
     tune,
 )
 from millstream.errors import NetworkError
-from millstream.interfaces.network import Buffer, Connection, ConnectionHandler, Listener
+from millstream.interfaces.network import (
+    Buffer,
+    Connection,
+    ConnectionHandler,
+    DatagramHandler,
+    DatagramSocket,
+    Listener,
+)
 from millstream.protocol.compact import PeerAddress
 
 # One receive buffer serves all connections of a loop: data is decoded before the next receive.
@@ -101,6 +110,7 @@ class NativeConnection:
         "_reading",
         "_receive_buffer",
         "_sending",
+        "_shared_buffer",
         "_socket",
         "_unsent",
         "_writing",
@@ -118,7 +128,8 @@ class NativeConnection:
         self._loop = loop
         self._socket = connected
         self._descriptor = connected.fileno()
-        self._receive_buffer = receive_buffer
+        self._shared_buffer = receive_buffer
+        self._receive_buffer = receive_buffer  # as much of it as one receive may fill
         self._handler: ConnectionHandler | None = None
         self._unsent: deque[_Batch] = deque()
         self._reading = self._writing = self._sending = self._closed = False
@@ -166,6 +177,10 @@ class NativeConnection:
         if not self._reading and not self._closed and self._handler is not None:
             self._reading = True
             self._loop.add_reader(self._descriptor, self._readable)
+
+    def limit_receive(self, most: int | None) -> None:
+        """See `interfaces.network.Connection`."""
+        self._receive_buffer = self._shared_buffer[:most]
 
     def close(self) -> None:
         """See `interfaces.network.Connection`."""
@@ -283,6 +298,7 @@ class NativeNetwork:
 
     def __init__(self) -> None:
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
+        self._resolver = Resolver()
 
     async def connect(
         self, address: PeerAddress, make_handler: Callable[[Connection], ConnectionHandler]
@@ -319,6 +335,16 @@ class NativeNetwork:
             self._start(loop, connected, remote, accept)
 
         return NativeListener(loop, listening, accepted)
+
+    async def open_datagram(
+        self, address: PeerAddress, make_handler: Callable[[DatagramSocket], DatagramHandler]
+    ) -> DatagramSocket:
+        """See `interfaces.network.Network`."""
+        return open_datagram_socket(asyncio.get_running_loop(), address, make_handler)
+
+    async def resolve(self, host: str) -> list[str]:
+        """See `interfaces.network.Network`."""
+        return await self._resolver.resolve(host)
 
     def _start(
         self,

@@ -1,0 +1,27 @@
+"""A wall clock that goes with the loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from millstream.interfaces.clock import LocalTime
+
+_MINUTES_PER_DAY = 24 * 60
+
+
+class MemoryClock:
+    """Implements `interfaces.clock.LocalClock`, in virtual time if the loop's time is.
+
+    Args:
+        weekday: the day at the loop's time zero, 0 (Monday) to 6.
+        minute: the minute of that day.
+    """
+
+    def __init__(self, weekday: int = 0, minute: int = 0) -> None:
+        self._start = weekday * _MINUTES_PER_DAY + minute
+
+    def local_time(self) -> LocalTime:
+        """The present minute."""
+        minutes = self._start + int(asyncio.get_running_loop().time() // 60)
+        days, minute = divmod(minutes, _MINUTES_PER_DAY)
+        return LocalTime(days % 7, minute)

@@ -1,0 +1,239 @@
+"""One torrent at its trackers: the tasks that carry out what `tracker.announcer` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from millstream.engine.udp_trackers import UdpTrackers
+from millstream.errors import MillstreamError, TrackerError
+from millstream.interfaces.http import HttpClient, HttpRequest
+from millstream.interfaces.network import Network
+from millstream.protocol.compact import PeerAddress
+from millstream.protocol.infohash import InfoHash
+from millstream.tracker.announce import AnnounceRequest, AnnounceResponse
+from millstream.tracker.announcer import Announce, Announcer, TrackerStatus
+from millstream.tracker.config import TrackerConfig
+from millstream.tracker.http_announce import announce_url, parse_announce
+
+# Announces of one torrent at a time; libtorrent's `max_concurrent_http_announces` is 50 for all.
+MAX_CONCURRENT_ANNOUNCES = 20
+
+
+class Announcing:
+    """Announces a torrent while it is active.
+
+    Args:
+        info_hash: the torrent.
+        tiers: its trackers' URLs (BEP 12).
+        peer_id: ours.
+        key: ours for as long as the engine runs; proves who we are when our address changes.
+        port: says where we accept peers; None if we do not.
+        counters: says the payload bytes uploaded and downloaded so far, and the bytes left; `left`
+            is above zero while the metadata is not known.
+        http: for HTTP trackers; None if there is none.
+        network: for UDP trackers.
+        rng: for the order of trackers, jitter and transaction ids.
+        config: the settings.
+        deliver: takes the peers of an answer.
+        allow_local: whether trackers may be at addresses that are not global, even if the settings
+            say no: for a torrent that the user gave together with such peers.
+        external_ip: takes our address as a tracker sees it (BEP 24); trackers may lie.
+        families: 4, 6 or both: what this host has.
+        udp: shared by all torrents; None makes one for this torrent.
+    """
+
+    def __init__(
+        self,
+        *,
+        info_hash: InfoHash,
+        tiers: Sequence[Sequence[str]],
+        peer_id: bytes,
+        key: int,
+        port: Callable[[], int | None],
+        counters: Callable[[], tuple[int, int, int]],
+        http: HttpClient | None,
+        network: Network,
+        rng: random.Random,
+        config: TrackerConfig,
+        deliver: Callable[[list[PeerAddress]], None],
+        allow_local: bool = False,
+        external_ip: Callable[[str], None] | None = None,
+        families: Sequence[int] = (4, 6),
+        udp: UdpTrackers | None = None,
+    ) -> None:
+        self._info_hash = info_hash
+        self._peer_id = peer_id
+        self._key = key
+        self._port = port
+        self._counters = counters
+        self._http = http
+        self._config = replace(config, http=config.http and http is not None)
+        self._deliver = deliver
+        self._allow_local = allow_local or config.allow_local
+        self._external_ip = external_ip
+        self._udp = udp or UdpTrackers(network, rng, config)
+        self._owns_udp = udp is None
+        self._announcer = Announcer(tiers, rng, self._config, families)
+        self._base = (0, 0)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._room = asyncio.Semaphore(MAX_CONCURRENT_ANNOUNCES)
+        self._is_running = False
+        self._start_again = False
+        self._farewell: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to announce, if that was not begun; while `stop` is under way, after it."""
+        if self._farewell is not None:
+            self._start_again = True
+        elif not self._is_running:
+            self._is_running = True
+            self._base = self._counters()[:2]
+            self._announcer.start(asyncio.get_running_loop().time())
+            self._proceed()
+
+    def completed(self) -> None:
+        """The last piece was downloaded: tell the trackers. Only if it was while announcing."""
+        self._announcer.completed(asyncio.get_running_loop().time())
+        self._proceed()
+
+    def reannounce(self) -> None:
+        """The user wants an announce, as soon as each tracker's `min interval` allows."""
+        self._announcer.reannounce(asyncio.get_running_loop().time())
+        self._proceed()
+
+    def seek_peers(self) -> None:
+        """Peers are few: announce earlier than regularly, within bounds. May be called often."""
+        self._announcer.seek_peers()
+        self._proceed()
+
+    @property
+    def wants_peers(self) -> bool:
+        """Whether trackers are asked to name peers; False for a torrent that has no room for any."""
+        return self._announcer.wants_peers
+
+    @wants_peers.setter
+    def wants_peers(self, value: bool) -> None:
+        self._announcer.wants_peers = value
+
+    def trackers(self) -> list[TrackerStatus]:
+        """All trackers, in the order in which they are tried."""
+        return self._announcer.trackers(asyncio.get_running_loop().time())
+
+    async def stop(self, deadline: float | None = None) -> None:
+        """Announce no more, and tell it to the trackers that know of us.
+
+        Args:
+            deadline: seconds that this may take; None for the settings'.
+        """
+        self._start_again = False
+        if self._farewell is None:
+            seconds = self._config.stop_deadline if deadline is None else deadline
+            self._farewell = asyncio.get_running_loop().create_task(self._say_farewell(seconds))
+        await self._farewell
+
+    async def _say_farewell(self, seconds: float) -> None:
+        try:
+            self._is_running = False
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            await _cancel(self._tasks)
+            loop = asyncio.get_running_loop()
+            farewells = {
+                loop.create_task(self._say_stopped(announce))
+                for announce in self._announcer.stop()
+                if seconds > 0
+            }
+            try:
+                if farewells:
+                    await asyncio.wait(farewells, timeout=seconds)
+            finally:
+                await _cancel(farewells)
+            if self._owns_udp:
+                self._udp.close()
+        finally:
+            self._farewell = None
+        if self._start_again:
+            self.start()
+
+    async def _say_stopped(self, announce: Announce) -> None:
+        # A tracker that does not hear it will notice when we do not come back.
+        with contextlib.suppress(MillstreamError):
+            await self._ask(announce)
+
+    def _proceed(self) -> None:
+        """Begin what is due, and wake up for what comes next."""
+        if not self._is_running:
+            return
+        loop = asyncio.get_running_loop()
+        for announce in self._announcer.due(loop.time()):
+            task = loop.create_task(self._announce(announce))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        next_due = self._announcer.next_due()
+        if next_due < math.inf:
+            self._timer = loop.call_at(next_due, self._proceed)
+
+    async def _announce(self, announce: Announce) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            response = await self._ask(announce)
+        except MillstreamError as error:
+            retry_in = error.retry_in if isinstance(error, TrackerError) else None
+            self._announcer.failed(announce.endpoint, str(error), loop.time(), retry_in)
+        else:
+            self._announcer.succeeded(announce.endpoint, response, loop.time())
+            if response.external_ip is not None and self._external_ip is not None:
+                self._external_ip(response.external_ip)
+            if response.peers:
+                self._deliver(list(response.peers))
+        self._proceed()
+
+    async def _ask(self, announce: Announce) -> AnnounceResponse:
+        async with self._room:
+            uploaded, downloaded, left = self._counters()
+            request = AnnounceRequest(
+                info_hash=self._info_hash,
+                peer_id=self._peer_id,
+                port=self._port() or 0,
+                uploaded=max(0, uploaded - self._base[0]),
+                downloaded=max(0, downloaded - self._base[1]),
+                left=left,
+                event=announce.event,
+                key=self._key,
+                want=announce.want,
+                tracker_id=announce.tracker_id,
+            )
+            url, family = announce.endpoint.url, announce.endpoint.family
+            if url[:4].lower() == "udp:":
+                return await self._udp.announce(
+                    url, request, family=family, allow_local=self._allow_local
+                )
+            if self._http is None:
+                raise TrackerError("HTTP trackers are turned off")
+            response = await self._http.get(
+                HttpRequest(
+                    url=announce_url(url, request),
+                    timeout=self._config.announce_timeout,
+                    max_length=self._config.max_response_length,
+                    allow_local=self._allow_local,
+                    family=family,
+                )
+            )
+            return parse_announce(response.body, response.status)
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in list(tasks):
+        task.cancel()
+    if tasks:
+        await asyncio.wait(set(tasks))

@@ -1,0 +1,421 @@
+"""Our place in one swarm: who is known, who is connected, and what is said before any piece.
+
+A membership lasts as long as its torrent is in the engine. What the torrent is at the moment is its
+*stage*: a magnet that fetches its metadata (`engine.magnet`), then a torrent with pieces
+(`engine.session`). Connections, known peers, announces and extensions stay through the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
+from millstream.core.geometry import ConnectionId
+from millstream.core.metadata_fetch import MetadataFetch
+from millstream.core.metadata_peer import MetadataPeer
+from millstream.core.peer import Peer
+from millstream.core.pex import PexExchange
+from millstream.core.swarm import PeerSource, Swarm
+from millstream.core.torrent_state import TorrentState
+from millstream.engine import events
+from millstream.engine.admission import Admission
+from millstream.engine.announcing import Announcing
+from millstream.engine.config import Encryption
+from millstream.engine.connector import Connector
+from millstream.engine.link import Link
+from millstream.engine.reading import Hold
+from millstream.engine.shared import Shared
+from millstream.engine.stage import AnyPeer, Stage
+from millstream.engine.status import PeerStatus, peer_status
+from millstream.errors import RemoteProtocolError
+from millstream.interfaces.disk import DiskResult
+from millstream.protocol import messages
+from millstream.protocol.compact import PeerAddress
+from millstream.protocol.extension import ExtensionHandshake
+from millstream.protocol.handshake import Handshake, Reserved
+from millstream.protocol.magnet import Magnet
+from millstream.protocol.peer_id import client_name
+from millstream.protocol.ut_pex import PexFlag, PexPeer
+
+# A download with fewer peers, and nobody left to try, asks its trackers before they expect it.
+FEW_PEERS = 10
+
+
+class Membership:
+    """One torrent among its peers: owner of its links, and of what its peers tell by extensions.
+
+    Implements `engine.link.LinkOwner`, `engine.tick.Ticking` and `core.extension_exchange.ExtensionPort`.
+
+    Args:
+        magnet: the torrent's infohash and what else is known of it from the start.
+        tiers: its trackers (BEP 12).
+        root: the directory under which its files are or will be.
+        shared: what all torrents share.
+        connector: tries due peers, within the limits.
+        allow_local: whether its trackers and web seeds may be at addresses that are not global.
+        fetch: fetches the metadata; None if it is known.
+
+    Attributes:
+        stage: what the torrent is at the moment; set before anything else happens.
+        swarm: the peers it knows of.
+        links: the connections that belong to it, by id.
+        hub: where its events go.
+        exchange: what its peers exchange by extensions.
+        private: whether peers may come from trackers only (BEP 27).
+    """
+
+    stage: Stage
+
+    def __init__(
+        self,
+        magnet: Magnet,
+        tiers: Sequence[Sequence[str]],
+        root: str,
+        shared: Shared,
+        connector: Connector[Membership],
+        *,
+        allow_local: bool = False,
+        fetch: MetadataFetch | None = None,
+    ) -> None:
+        self.magnet = magnet
+        self.info_hash = magnet.info_hash
+        self.root = root
+        self.allow_local = allow_local
+        self.swarm = Swarm(shared.config.swarm, shared.rng)
+        self.links: dict[ConnectionId, Link] = {}
+        self.hub = events.EventHub()
+        self.private = False
+        pex = PexExchange() if shared.config.swarm.pex else None
+        self.exchange = ExtensionExchange(self, fetch, pex)
+        self.limits = shared.limits.torrent(self.wake)
+        self.departed_downloaded = self.departed_uploaded = 0
+        self._metadata_size: int | None = None
+        self._shared = shared
+        self._connector = connector
+        self._admission = Admission(self.info_hash, self.swarm, self.links, shared)
+        self._has_new_peers = False
+        self._farewell: asyncio.Task[None] | None = None
+        self._listen_addresses: dict[ConnectionId, PeerAddress] = {}
+        self.announcing = Announcing(
+            info_hash=magnet.info_hash,
+            tiers=tiers,
+            peer_id=shared.peer_id,
+            key=shared.key,
+            port=shared.listen_port,
+            counters=self._counters,
+            http=shared.platform.http,
+            network=shared.platform.network,
+            udp=shared.udp,
+            families=shared.families(),
+            rng=shared.rng,
+            config=shared.config.trackers,
+            allow_local=allow_local,
+            deliver=self._tracker_answered,
+            external_ip=self._external_ip_told,
+        )
+
+    @property
+    def metadata_progress(self) -> float:
+        """The share of the metadata that came, 0 to 1."""
+        return 1.0 if self.exchange.fetch is None else self.exchange.fetch.progress
+
+    @property
+    def name(self) -> str:
+        """What it is called before its metadata is known."""
+        return self.magnet.name or str(self.info_hash)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may have peers."""
+        return self.stage.is_active
+
+    @property
+    def wants_seeds(self) -> bool:
+        """Whether peers that have everything are of any use."""
+        return not self.stage.is_complete
+
+    def wake(self) -> None:
+        """There is something to do: tick soon."""
+        self._shared.tick.wake(self)
+
+    def metadata_known(self, info: bytes, *, private: bool) -> None:
+        """Serve the metadata from now on. What a private torrent's peers told is forgotten."""
+        self._metadata_size = len(info)
+        self.private = private
+        self.exchange.metadata_known(info, private=private)
+        if private:
+            self.swarm.forget(PeerSource.PEX)
+            for link in list(self.links.values()):
+                known = self.swarm.find(link.address)
+                if not link.incoming and (known is None or not known.source):
+                    link.close("a private torrent's peers come from its trackers")
+
+    def state_changed(self, before: TorrentState, after: TorrentState) -> None:
+        """Tell everyone who waits, and the trackers."""
+        self.hub.emit(events.StateChanged(before, after))
+        if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
+            self.hub.emit(events.TorrentCompleted())
+            self.announcing.completed()
+        if self.stage.is_active:
+            self.announcing.start()
+            if self.exchange.has_peers:
+                self._tell_upload_only()
+        elif after is TorrentState.ERROR:
+            self._farewell = asyncio.get_running_loop().create_task(self.announcing.stop())
+        self.wake()
+
+    async def stop(self) -> None:
+        """Come to rest, and tell it to the trackers."""
+        await asyncio.gather(self.rest(), self.announcing.stop())
+
+    async def rest(self) -> None:
+        """Connect to nobody, disconnect everybody, finish what is at the disk."""
+        self._connector.cancel(self)
+        await self.stage.stop()
+
+    def close(self) -> None:
+        """The torrent leaves the engine."""
+        self.stage.close()
+        self.limits.close()
+        self.hub.end()
+
+    def _counters(self) -> tuple[int, int, int]:
+        """Bytes uploaded and downloaded so far, and bytes left."""
+        status = self.stage.status()
+        # Before the sizes are known something is left, or a tracker would take us for a seed.
+        left = status.total_length - status.bytes_done if self._metadata_size else 1
+        return status.uploaded, status.downloaded, left
+
+    def _tracker_answered(self, addresses: list[PeerAddress]) -> None:
+        self.add_peers(addresses, PeerSource.TRACKER)
+
+    def _external_ip_told(self, host: str) -> None:
+        self.swarm.set_our_address(PeerAddress(host, self._shared.listen_port() or 0))
+
+    def peers(self) -> list[PeerStatus]:
+        """The connected peers."""
+        now = asyncio.get_running_loop().time()
+        return [
+            peer_status(link.peer, self._source(link), link.encryption, now)
+            for link in self.links.values()
+            if isinstance(link.peer, Peer | MetadataPeer)
+        ] + self.stage.web_seed_statuses(now)
+
+    def _source(self, link: Link) -> str:
+        """Who told of a peer, as people say it."""
+        source = self.swarm.source(self._listen_addresses.get(link.id, link.address))
+        names = [kind.name.lower() for kind in PeerSource if kind in source and kind.name]
+        return names[0] if names else "incoming"
+
+    # Known peers.
+
+    def add_peers(self, addresses: Iterable[PeerAddress], source: PeerSource) -> None:
+        """Learn of peers."""
+        for address in addresses:
+            self._has_new_peers |= self.swarm.add(address, source)
+        self.wake()
+
+    def ban(self, address: PeerAddress, reason: str) -> None:
+        """Never talk to this peer again, nor let its host come to us from another port."""
+        if self.swarm.is_banned(address, incoming=False):
+            return  # several of its pieces failed
+        links = [link for link in self.links.values() if link.address == address]
+        self.swarm.ban(address, incoming=True)
+        self.hub.emit(events.PeerBanned(address, reason))
+        for link in links:
+            link.close(reason)
+
+    # Who goes when there are as many as there may be: engine.connector.Seeker
+
+    def make_room(self, newcomer: PeerAddress | None) -> bool:
+        """Close the connection of a peer that is worth less than a newcomer, if there is one."""
+        return self._admission.make_room(newcomer, self.stage)
+
+    # engine.link.LinkOwner
+
+    def our_handshake(self) -> bytes:
+        """What we open with; the reserved bits say what is implemented."""
+        reserved = Reserved.FAST | Reserved.EXTENSION
+        return Handshake(self.info_hash, self._shared.peer_id, reserved).encode()
+
+    def greeted(self, link: Link, handshake: Handshake) -> AnyPeer:
+        """Admit a peer. Raises RemoteProtocolError if it is not wanted."""
+        self._admission.check(link, handshake, self.stage)
+        if link.incoming and not self._connector.may_join(self, link.address):
+            raise RemoteProtocolError("the torrent has too many connections")
+        link.peer_id = handshake.peer_id
+        peer = self.stage.make_peer(link, handshake)
+        self.links[link.id] = link
+        self.limits.add(link)
+        if not link.incoming:
+            self.swarm.connected(link.address, peer.now)
+        side: ExtensionSide | None = None
+        if handshake.reserved & Reserved.EXTENSION:
+            side = ExtensionSide(
+                link.id,
+                link.address,
+                link,
+                self.exchange,
+                incoming=link.incoming,
+                encrypted=link.is_encrypted,
+            )
+            peer.extensions = side
+        # The pieces come first: BEP 3 and BEP 6 want them before all else.
+        self.stage.peer_admitted(peer)
+        if side is not None:
+            self.exchange.add(side, self._our_extensions(link.address.host))
+        elif not link.incoming:
+            self.exchange.connected(link.id, link.address, PexFlag.OUTGOING)
+        self.hub.emit(events.PeerConnected(link.address, client_name(handshake.peer_id)))
+        return peer
+
+    def _our_extensions(self, their_host: str | None) -> ExtensionHandshake:
+        return ExtensionHandshake(
+            messages=self.exchange.our_messages(),
+            client=self._shared.client,
+            request_queue=self._shared.config.transfer.max_peer_requests,
+            port=self._shared.listen_port(),
+            your_ip=their_host,
+            metadata_size=self._metadata_size,
+            upload_only=self.stage.is_complete,
+            encryption=self._shared.config.encryption.policy is not Encryption.DISABLE,
+        )
+
+    def _tell_upload_only(self) -> None:
+        """Tell everyone that we want nothing any more, or want something again (BEP 21)."""
+        self.exchange.tell(self._our_extensions(None))
+
+    def touched(self, link: Link) -> None:
+        """Messages came from a peer."""
+        if link.peer is not None and not link.is_closed:
+            self.stage.touched(link)
+        self.wake()
+
+    def drained(self) -> None:
+        """A link can send again."""
+        self.exchange.drained(asyncio.get_running_loop().time())
+        self.stage.drained()
+
+    def lost(self, link: Link, reason: str) -> None:
+        """A link is gone."""
+        peer = link.peer
+        now = asyncio.get_running_loop().time()
+        useful = is_seed = False
+        if self.links.pop(link.id, None) is not None:
+            self.limits.remove(link)
+            self.exchange.remove(link.id, now)
+            self.stage.peer_gone(link)
+            if isinstance(peer, Peer):
+                self.departed_downloaded += peer.downloaded.total
+                self.departed_uploaded += peer.uploaded.total
+                useful = bool(peer.downloaded.total or peer.uploaded.total)
+                is_seed = peer.is_seed
+            self.hub.emit(events.PeerDisconnected(link.address, reason))
+        listens = self._listen_addresses.pop(link.id, None if link.incoming else link.address)
+        if listens is not None:
+            if link.refused_encryption:
+                self.swarm.plaintext_next(listens)
+            self.swarm.lost(listens, now, useful=useful, is_seed=is_seed)
+            self._has_new_peers = True
+        self.wake()
+
+    # core.extension_exchange.ExtensionPort
+
+    def extension_handshake_received(
+        self, connection: ConnectionId, handshake: ExtensionHandshake
+    ) -> None:
+        """A peer told what it understands and can take, and perhaps where it listens."""
+        link = self.links.get(connection)
+        if link is None:
+            return
+        if link.incoming and handshake.port and connection not in self._listen_addresses:
+            listens = PeerAddress(link.address.host, handshake.port)
+            self._listen_addresses[connection] = listens
+            self.swarm.connected(listens, link.last_received_at, incoming=True)
+        self.stage.extension_handshake_received(connection, handshake)
+
+    def peers_found(self, peers: list[PexPeer]) -> None:
+        """A peer told of others."""
+        for peer in peers:
+            self._has_new_peers |= self.swarm.add(
+                peer.address,
+                PeerSource.PEX,
+                is_seed=PexFlag.SEED in peer.flags,
+                supports_encryption=PexFlag.ENCRYPTION in peer.flags,
+            )
+
+    def metadata_fetched(self, info: bytes) -> None:
+        """The metadata is here; the stage goes on from it in its next tick."""
+        self.stage.metadata_fetched(info)
+        self.wake()
+
+    def upload_only_changed(self, connection: ConnectionId, *, upload_only: bool) -> None:
+        """A peer wants nothing any more, or something again (BEP 21)."""
+        self.stage.upload_only_changed(connection, upload_only=upload_only)
+
+    def dont_have_received(self, connection: ConnectionId, index: int) -> None:
+        """A peer lost a piece (BEP 54)."""
+        self.stage.dont_have_received(connection, index)
+
+    # engine.tick.Ticking
+
+    def gather(self, results: list[DiskResult]) -> None:
+        """Phase 1: the disk's results."""
+        self.stage.gather(results)
+
+    def process(self, now: float) -> None:
+        """Phase 2: what time brings about."""
+        beat = self.stage.process(now)
+        if (beat or self._has_new_peers) and self.stage.is_active:
+            self._has_new_peers = False
+            self._tend_links(now)
+            self.exchange.tick(now)
+            self._admission.turn_over(self._connector, self, self.stage, now)
+            self._connector.connect_due(self)
+            self._want_peers()
+
+    def _want_peers(self) -> None:
+        """Trackers are asked early where peers are few, and for none where there is no room."""
+        is_full = self._connector.limit(self) <= len(self.links)
+        self.announcing.wants_peers = not is_full
+        is_short = self.wants_seeds and len(self.links) < FEW_PEERS
+        if is_short and not is_full and not self.swarm.has_candidates():
+            self.announcing.seek_peers()
+
+    def request(self, now: float) -> None:
+        """Phase 3: top up the request queues."""
+        self.stage.request(now)
+
+    def output(self, now: float) -> None:
+        """Phase 4: pieces to the disk, news and data to the peers."""
+        self.stage.output(now)
+
+    def hold(self, now: float) -> None:
+        """The disk took all it can: read no more from the peers."""
+        for link in self.links.values():
+            link.reading.hold(Hold.DISK)
+
+    def resume(self) -> None:
+        """The disk can take more again."""
+        now = asyncio.get_running_loop().time()
+        for link in self.links.values():
+            link.reading.release(Hold.DISK, now)
+        self.stage.resume()
+        self.wake()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether time alone may bring something about."""
+        return bool(self.links) or self.swarm.has_candidates() or self.stage.is_tended
+
+    def _tend_links(self, now: float) -> None:
+        """Keep quiet connections alive, and drop those that died."""
+        network = self._shared.config.network
+        for link in list(self.links.values()):
+            # While it was held, by the disk or a rate limit, its silence was ours.
+            heard_at = max(link.last_received_at, link.reading.resumed_at)
+            if now - heard_at > network.peer_timeout and not link.reading.is_held:
+                link.close(f"silent for {network.peer_timeout:g} seconds")
+            elif now - link.last_sent_at > network.keep_alive_interval:
+                link.send(messages.KEEP_ALIVE)

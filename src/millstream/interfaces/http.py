@@ -1,0 +1,73 @@
+"""HTTP: what trackers, web seeds and torrent URLs ask of a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+# Redirects that are followed; libtorrent follows 4, browsers 20.
+MAX_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One GET.
+
+    Attributes:
+        url: `http://` or `https://`.
+        headers: besides what the platform sends by itself.
+        timeout: seconds for the whole of it.
+        max_length: the most bytes of body (decoded) that are taken; more is an error.
+        allow_local: whether the host may be a loopback, private, link-local or otherwise not
+            global address. Checked for the address that is really connected to, on every redirect.
+        family: 4 or 6 to use only IPv4 or IPv6; None for either.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+    max_length: int = 1 << 20
+    allow_local: bool = True
+    family: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What came back; any status, redirects followed.
+
+    Attributes:
+        status: the status code.
+        headers: names in lower case.
+        body: empty if it was streamed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class HttpClient(Protocol):
+    """A platform's HTTP client. Errors are `errors.HttpError`, which names the host and the cause."""
+
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        """Fetch the whole body. Raises HttpError: no connection, too long, too many redirects, refused."""
+
+    async def stream(
+        self,
+        request: HttpRequest,
+        accept: Callable[[HttpResponse], bool],
+        data_received: Callable[[memoryview], None],
+    ) -> HttpResponse:
+        """Fetch the body in parts.
+
+        Args:
+            request: what to get.
+            accept: called with status and headers before any body; False ends it there.
+            data_received: called with each part; the view is borrowed.
+
+        Raises HttpError. Cancelling abandons it.
+        """
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""

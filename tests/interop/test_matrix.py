@@ -1,0 +1,99 @@
+"""Every case of the matrix: real clients on hosts of their own; see docs/interop.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from . import namespaces
+from .matrix import CLIENTS, Case, Way, cases, run
+from .matrix_report import CELL
+from .tracker import Tracker
+
+# Most of a case is waiting, so several run at once; Transmission's more so: it looks at whom to
+# unchoke, and whom to be interested in, every ten seconds.
+# Cases that cannot pass yet, and what they wait for. MILLSTREAM_INTEROP_ALL=1 runs them too.
+ANNOUNCES = "announces of the engine, --allow-local"
+ENCRYPTION = f"{ANNOUNCES}, MSE, --encryption"
+WAITING: dict[Way, str] = {
+    Way.HTTP: ANNOUNCES,
+    Way.UDP: ANNOUNCES,
+    Way.MAGNET: f"{ANNOUNCES}, magnets",
+    Way.PEX: f"{ANNOUNCES}, PEX, --limit-up, --limit-down",
+    Way.THEY_REQUIRE: ENCRYPTION,
+    Way.THEY_OBFUSCATE: ENCRYPTION,
+    Way.WE_REQUIRE: ENCRYPTION,
+    Way.THEY_DISABLE: ENCRYPTION,
+    Way.WE_DISABLE: ENCRYPTION,
+}
+ALL = "MILLSTREAM_INTEROP_ALL"
+
+AT_ONCE = {"transmission": 9}
+AT_ONCE_ELSE = 3
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="session")
+def internet() -> Iterator[namespaces.Internet]:
+    if reason := namespaces.why_not():
+        pytest.skip(reason)
+    internet = namespaces.Internet()
+    yield internet
+    internet.close()
+
+
+@pytest.fixture(scope="session")
+def tracker(internet: namespaces.Internet, tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    return Tracker(internet.host("tracker"), tmp_path_factory.mktemp("tracker") / "log")
+
+
+@pytest.fixture(scope="session")
+def running(
+    request: pytest.FixtureRequest,
+    internet: namespaces.Internet,
+    tracker: Tracker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Case], Future[float]]]:
+    """Start all chosen cases of a client when the first of them is asked for."""
+    chosen = [
+        item.callspec.params["case"]
+        for item in request.session.items
+        if item.originalname == test_interop.__name__
+    ]
+    root = tmp_path_factory.mktemp("m")
+    futures: dict[Case, Future[float]] = {}
+    pools: list[ThreadPoolExecutor] = []
+
+    def ask(case: Case) -> Future[float]:
+        if case not in futures:
+            pool = ThreadPoolExecutor(AT_ONCE.get(case.client, AT_ONCE_ELSE))
+            pools.append(pool)
+            for each in [one for one in chosen if one.client == case.client]:
+                futures[each] = pool.submit(run, each, internet, tracker, root / str(each))
+        return futures[case]
+
+    yield ask
+    for pool in pools:
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=str(case), marks=pytest.mark.xdist_group(f"interop-{case.client}"))
+        for case in cases()
+    ],
+)
+def test_interop(case: Case, request: pytest.FixtureRequest) -> None:
+    cell = {"client": case.client, "role": case.role.value, "way": case.way.value}
+    request.node.user_properties.append((CELL, cell))
+    if case.way in WAITING and not os.environ.get(ALL):
+        pytest.skip(f"{case.way.value}: waits for {WAITING[case.way]}")
+    if reason := CLIENTS[case.client].missing():
+        pytest.skip(reason)
+    cell["version"] = CLIENTS[case.client].version()
+    cell["seconds"] = request.getfixturevalue("running")(case).result()
