@@ -177,6 +177,8 @@ def play(scenario: Scenario, stage: Stage, runs: int, number: str) -> Outcome:
 
 
 def figures(sample: Sample) -> str:
+    if not sample.bytes:
+        return f"{sample.seconds * 1000:.0f} ms"
     return (
         f"{sample.rate / 1e6:5.0f} MB/s, {sample.cpu_per_gib:.2f} CPU s/GiB, "
         f"{sample.rss / 1e6:.0f} MB"

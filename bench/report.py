@@ -57,6 +57,10 @@ def _seconds(sample: Sample) -> float:
     return sample.seconds
 
 
+def _seconds_once_connecting(sample: Sample) -> float:
+    return sample.seconds - sample.waited
+
+
 def _rate_once_connecting(sample: Sample) -> float:
     return sample.rate_once_connecting
 
@@ -82,6 +86,15 @@ def judge(outcome: Outcome, all_outcomes: Sequence[Outcome]) -> list[tuple[str, 
                 reached = other.peak_rss(MILLSTREAM) / outcome.peak_rss(MILLSTREAM)
                 words = f"RSS of the whole ≤ {RSS_GROWTH:g} x this"
                 found.append((words, reached, reached <= RSS_GROWTH))
+    if target.cpu_growth_from is not None:
+        for other in all_outcomes:
+            if other.scenario.name == target.cpu_growth_from and not other.failure:
+                reached = outcome.median(MILLSTREAM, _cpu) / other.median(MILLSTREAM, _cpu)
+                words = f"CPU ≤ {target.most_growth:g} x that of 1"
+                found.append((words, reached, reached <= target.most_growth))
+    if target.most_time is not None:
+        reached = median(outcome.ratios(_seconds))
+        found.append((f"time ≤ {target.most_time:g} x", reached, reached <= target.most_time))
     if target.most_seconds is not None:
         reached = outcome.median(MILLSTREAM, _seconds)
         found.append((f"≤ {target.most_seconds:g} s", reached, reached <= target.most_seconds))
@@ -107,7 +120,11 @@ def readme_table(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
         scenario = outcome.scenario
         if outcome.failure or scenario.sides == (MILLSTREAM,):
             continue
-        speed, cpu = _spread(outcome.ratios(_rate)), _spread(outcome.ratios(_cpu))
+        if scenario.is_latency:
+            speed = " / ".join(_milliseconds(outcome, side) for side in scenario.sides)
+            cpu = ""
+        else:
+            speed, cpu = _spread(outcome.ratios(_rate)), _spread(outcome.ratios(_cpu))
         memory = " / ".join(f"{outcome.peak_rss(side) / MB:.0f}" for side in scenario.sides)
         targets = ", ".join(
             words if met else f"{words}: **missed**" for words, _, met in judge(outcome, outcomes)
@@ -150,7 +167,11 @@ def _row(outcome: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     if outcome.failure:
         return (*cells, *[""] * 9, "**failed**", "no")
     verdicts = judge(outcome, outcomes)
-    if scenario.sides == (MILLSTREAM,):
+    if scenario.is_latency:
+        cells += [_milliseconds(outcome, side) for side in scenario.sides]
+        cells.append(f"{_spread(outcome.ratios(_seconds))} of the time")
+        cells += [f"{_spread(outcome.ratios(_seconds_once_connecting))} of the time", *[""] * 5]
+    elif scenario.sides == (MILLSTREAM,):
         cells += [f"{outcome.median(MILLSTREAM, _seconds):.3f} s", *[""] * 8]
     else:
         cells += [f"{outcome.median(side, _rate) / MB:.0f}" for side in scenario.sides]
@@ -163,6 +184,10 @@ def _row(outcome: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     targets = ", ".join(words for words, _, _ in verdicts)
     met = ", ".join(f"{'yes' if met else '**no**'} ({reached:.2f})" for _, reached, met in verdicts)
     return (*cells, targets or "-", met or "-")
+
+
+def _milliseconds(outcome: Outcome, side: str) -> str:
+    return f"{outcome.median(side, _seconds) * 1000:.0f} ms"
 
 
 def _spread(ratios: Sequence[float]) -> str:

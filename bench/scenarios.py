@@ -22,6 +22,10 @@ class Target:
         most_rss: bytes.
         same_rss_as: the scenario, of the same work on more data, whose peak RSS must not be higher.
         most_seconds: wall time.
+        cpu_growth_from: a scenario with fewer peers, whose CPU seconds per GiB are not to be passed
+            by more than `most_growth`.
+        most_growth: see there.
+        most_time: wall time, as a multiple of libtorrent's.
     """
 
     least_speed: float | None = None
@@ -29,6 +33,9 @@ class Target:
     most_rss: int | None = None
     same_rss_as: str | None = None
     most_seconds: float | None = None
+    cpu_growth_from: str | None = None
+    most_growth: float = 1.5
+    most_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Scenario:
         run: one run of a side; with True it also verifies the outcome, outside the timing.
         target: what to reach.
         sides: who takes part.
+        is_latency: whether it is the wall time that counts; nothing to speak of is moved.
         runs: how often instead of `--runs`, for what takes no time.
     """
 
@@ -52,6 +60,7 @@ class Scenario:
     target: Target
     sides: tuple[str, ...] = SIDES
     runs: int | None = None
+    is_latency: bool = False
 
 
 def all_scenarios() -> list[Scenario]:
@@ -65,6 +74,32 @@ def all_scenarios() -> list[Scenario]:
             "1 MiB",
             partial(Stage.download, which=QUARTER, connections=1),
             Target(same_rss_as="download-1"),
+        ),
+        *(
+            Scenario(
+                f"download-{peers}",
+                f"download, {peers} connections",
+                "1 MiB",
+                partial(Stage.download, which=LARGE_PIECES, connections=peers),
+                Target(cpu_growth_from="download-1"),
+            )
+            for peers in (64, 256)
+        ),
+        Scenario(
+            "rc4",
+            "download, RC4",
+            "1 MiB",
+            partial(Stage.encrypted, which=LARGE_PIECES),
+            Target(least_speed=1.0),
+        ),
+        Scenario(
+            "magnet",
+            "magnet to first piece",
+            "256 KiB",
+            Stage.magnet,
+            Target(most_time=1.0),
+            runs=5,
+            is_latency=True,
         ),
         Scenario(
             "recheck",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.content import LARGE_PIECES, NAME, Content, Torrent, same_bytes
+from bench.content import LARGE_PIECES, NAME, SMALL_PIECES, Content, Torrent, same_bytes
 from bench.process import REPOSITORY, Child, ChildFailed, Cost, environment
 
 GIB = 1 << 30
@@ -137,6 +137,30 @@ class Stage:
             sample = self._leech(torrent, side, directory, ports, verify)
             return replace(sample, costs=sample.costs | {"seeder": seeder.stop()})
 
+    def encrypted(self, side: str, verify: bool, which: str) -> Sample:
+        """By RC4 to the end, from one and the same encrypting seeder for both sides."""
+        torrent = self.content.torrents[which]
+        with (
+            self._seeder(torrent, "millstream", "seed-rc4") as seeder,
+            self.downloads() as directory,
+        ):
+            ports = [seeder.read()["port"]]
+            sample = self._leech(torrent, side, directory, ports, verify, "leech-rc4")
+            seeder.stop()
+            return sample
+
+    def magnet(self, side: str, _verify: bool) -> Sample:
+        """From a magnet link to the first verified piece; the seeder is libtorrent's for both."""
+        torrent = self.content.torrents[SMALL_PIECES]
+        link = f"magnet:?xt=urn:btih:{torrent.info_hash}"
+        with self._seeder(torrent, "libtorrent") as seeder, self.downloads() as directory:
+            port = seeder.read()["port"]
+            with self.child(torrent, f"{side}_client", "magnet", link, directory, port) as leech:
+                report = leech.read()
+                cost = leech.finish()
+            seeder.stop()
+            return Sample(report["seconds"], 0, {"leech": cost}, report["waited"])
+
     def recheck(self, side: str, _verify: bool) -> Sample:
         """All data is there and right, and a client that finds otherwise says so."""
         torrent = self.content.torrents[LARGE_PIECES]
@@ -171,15 +195,21 @@ class Stage:
         )
         return Sample(time.perf_counter() - start)
 
-    def _seeder(self, torrent: Torrent, side: str) -> Child:
+    def _seeder(self, torrent: Torrent, side: str, command: str = "seed") -> Child:
         directory = torrent.content.parent
-        return self.child(torrent, f"{side}_client", "seed", torrent.path, directory, copies=8)
+        return self.child(torrent, f"{side}_client", command, torrent.path, directory, copies=8)
 
     def _leech(
-        self, torrent: Torrent, side: str, directory: Path, ports: list[int], verify: bool
+        self,
+        torrent: Torrent,
+        side: str,
+        directory: Path,
+        ports: list[int],
+        verify: bool,
+        command: str = "leech",
     ) -> Sample:
         with self.child(
-            torrent, f"{side}_client", "leech", torrent.path, directory, *ports
+            torrent, f"{side}_client", command, torrent.path, directory, *ports
         ) as leech:
             report = leech.read()
             cost = leech.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import libtorrent as lt
@@ -22,6 +23,9 @@ SETTINGS = {
     "enable_incoming_utp": False,
     "out_enc_policy": 2,
     "in_enc_policy": 2,
+    "connections_limit": 1000,
+    "connection_speed": 10000,
+    "torrent_connect_boost": 255,
     "allow_multiple_connections_per_ip": True,
     "unchoke_slots_limit": -1,
     "max_allowed_in_request_queue": 4000,
@@ -30,6 +34,13 @@ SETTINGS = {
     "alert_mask": lt.alert.category_t.status_notification
     | lt.alert.category_t.error_notification
     | lt.alert.category_t.connect_notification,
+}
+# Forced RC4 from the handshake to the end.
+RC4 = SETTINGS | {
+    "out_enc_policy": 0,
+    "in_enc_policy": 0,
+    "allowed_enc_level": 2,
+    "prefer_rc4": True,
 }
 
 
@@ -52,8 +63,8 @@ def wait_for(session: lt.session, wanted: type) -> None:
             return
 
 
-def leech(torrent: str, directory: str, *ports: str) -> None:
-    session = lt.session(SETTINGS)
+def leech(settings: dict[str, object], torrent: str, directory: str, *ports: str) -> None:
+    session = lt.session(settings)
     start = time.perf_counter()
     handle = session.add_torrent(parameters(torrent, directory))
     for port in ports:
@@ -65,8 +76,23 @@ def leech(torrent: str, directory: str, *ports: str) -> None:
     report(seconds=time.perf_counter() - start, waited=connecting - start)
 
 
-def seed(torrent: str, directory: str) -> None:
-    session = lt.session(SETTINGS)
+def magnet(link: str, directory: str, port: str) -> None:
+    pieces = lt.alert.category_t.piece_progress_notification
+    session = lt.session(SETTINGS | {"alert_mask": SETTINGS["alert_mask"] | pieces})
+    start = time.perf_counter()
+    added = lt.parse_magnet_uri(link)
+    added.save_path = directory
+    added.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    handle = session.add_torrent(added)
+    handle.connect_peer(("127.0.0.1", int(port)))
+    wait_for(session, lt.peer_connect_alert)
+    connecting = time.perf_counter()
+    wait_for(session, lt.piece_finished_alert)
+    report(seconds=time.perf_counter() - start, waited=connecting - start)
+
+
+def seed(settings: dict[str, object], torrent: str, directory: str) -> None:
+    session = lt.session(settings)
     seeding = parameters(torrent, directory)
     # As from resume data: known to be good. `seed_mode` would hash each piece as it is first read.
     seeding.have_pieces = [True] * seeding.ti.num_pieces()
@@ -101,9 +127,18 @@ def create(content: str, piece_length: str, torrent: str) -> None:
 
 def main(command: str, *arguments: str) -> None:
     warnings.simplefilter("ignore")
-    if command != "seed":
+    if not command.startswith("seed"):
         die_with_run()
-    {"leech": leech, "seed": seed, "recheck": recheck, "create": create}[command](*arguments)
+    commands = {
+        "leech": partial(leech, SETTINGS),
+        "leech-rc4": partial(leech, RC4),
+        "magnet": magnet,
+        "seed": partial(seed, SETTINGS),
+        "seed-rc4": partial(seed, RC4),
+        "recheck": recheck,
+        "create": create,
+    }
+    commands[command](*arguments)
 
 
 if __name__ == "__main__":

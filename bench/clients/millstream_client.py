@@ -1,7 +1,10 @@
 """Millstream as a program would use it: its public API, its default settings.
 
     python -m bench.clients.millstream_client leech TORRENT DIRECTORY PORT...
+    python -m bench.clients.millstream_client leech-rc4 TORRENT DIRECTORY PORT...
+    python -m bench.clients.millstream_client magnet MAGNET DIRECTORY PORT
     python -m bench.clients.millstream_client seed TORRENT DIRECTORY
+    python -m bench.clients.millstream_client seed-rc4 TORRENT DIRECTORY
     python -m bench.clients.millstream_client recheck TORRENT DIRECTORY
     python -m bench.clients.millstream_client create CONTENT PIECE_LENGTH TORRENT
 
@@ -13,26 +16,50 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import millstream
 from bench.clients.runner_link import die_with_run, report
+from millstream.events import PieceVerified
 
+PLAIN = millstream.EncryptionConfig(policy=millstream.Encryption.DISABLE)
+RC4 = millstream.EncryptionConfig(policy=millstream.Encryption.REQUIRE)
+# Room for every peer at once, and no waiting for the turn to connect: the transfer is measured.
 CONFIG = millstream.EngineConfig(
-    network=millstream.NetworkConfig(listen_hosts=("127.0.0.1",), listen_port=0)
+    network=millstream.NetworkConfig(
+        listen_hosts=("127.0.0.1",),
+        max_connections=1000,
+        max_half_open=1000,
+        max_connect_rate=10000,
+    ),
+    swarm=millstream.SwarmConfig(max_connections_per_torrent=1000),
+    encryption=PLAIN,
 )
+RC4_CONFIG = replace(CONFIG, encryption=RC4)
 
 
-async def leech(torrent: str, directory: str, *ports: str) -> None:
-    async with millstream.create_native_engine(CONFIG, save_path=directory) as engine:
+async def leech(config: millstream.EngineConfig, torrent: str, directory: str, *ports: str) -> None:
+    async with millstream.create_native_engine(config, save_path=directory) as engine:
         start = time.perf_counter()
         added = await engine.add(torrent, peers=[f"127.0.0.1:{port}" for port in ports])
         await added.wait_complete()
         report(seconds=time.perf_counter() - start, waited=0.0)
 
 
-async def seed(torrent: str, directory: str) -> None:
+async def magnet(link: str, directory: str, port: str) -> None:
     async with millstream.create_native_engine(CONFIG, save_path=directory) as engine:
+        start = time.perf_counter()
+        added = await engine.add(link, peers=[f"127.0.0.1:{port}"])
+        async for event in added.events():
+            if isinstance(event, PieceVerified):
+                break
+        report(seconds=time.perf_counter() - start, waited=0.0)
+
+
+async def seed(config: millstream.EngineConfig, torrent: str, directory: str) -> None:
+    async with millstream.create_native_engine(config, save_path=directory) as engine:
         await engine.add(torrent, seed_mode=True)
         ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
@@ -56,9 +83,17 @@ async def create(content: str, piece_length: str, torrent: str) -> None:
 
 
 def main(command: str, *arguments: str) -> None:
-    if command != "seed":
+    if not command.startswith("seed"):
         die_with_run()
-    commands = {"leech": leech, "seed": seed, "recheck": recheck, "create": create}
+    commands = {
+        "leech": partial(leech, CONFIG),
+        "leech-rc4": partial(leech, RC4_CONFIG),
+        "magnet": magnet,
+        "seed": partial(seed, CONFIG),
+        "seed-rc4": partial(seed, RC4_CONFIG),
+        "recheck": recheck,
+        "create": create,
+    }
     asyncio.run(commands[command](*arguments))
 
 
