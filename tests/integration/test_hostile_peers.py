@@ -209,7 +209,7 @@ async def test_more_connections_than_there_is_room_for(
 async def test_connecting_to_ourselves(victim: Victim) -> None:
     ourselves = PeerAddress("127.0.0.1", victim.engine.listen_port or 0)
     events = victim.torrent.events()
-    swarm = victim.torrent._session.swarm
+    swarm = victim.torrent._membership.swarm
 
     victim.torrent.add_peer(ourselves)
     while not swarm.is_banned(ourselves, incoming=False):  # noqa: ASYNC110 - no event tells
@@ -526,7 +526,7 @@ async def test_flood_of_requests_without_reading_the_answers(
         while True:  # until it is dropped
             hostile.send(thousand)
             await hostile.writer.drain()
-            for link in victim.engine._links.values():
+            for link in victim.engine._links:
                 most = max(most, link.unsent_bytes)
 
     assert "flood of requests" in await dropped(events, hostile)
@@ -554,7 +554,7 @@ async def test_requests_that_cannot_be_refused_are_dropped_in_silence(victim: Vi
 
 
 def handshake_of(victim: Victim) -> bytes:
-    return handshake(victim.share.info_hash, victim.good.engine_handshake[48:])
+    return victim.good.engine_handshake
 
 
 async def dropped(events: AsyncIterator[object], hostile: RawPeer) -> str:

@@ -130,7 +130,7 @@ async def test_closed_while_connecting(share: Share, tmp_path: Path, deaf_addres
     ):
         torrent = await e.add(share.data, peers=[deaf_address])
         await torrent.wait_checked()
-        while not e._connector._attempts:  # noqa: ASYNC110 - no event tells of attempts
+        while not e._links.connector._attempts:  # noqa: ASYNC110 - no event tells of attempts
             await asyncio.sleep(0)
 
 

@@ -162,11 +162,12 @@ class Internet:
     def remove(self, hosts: Sequence[Host]) -> None:
         """Stop and remove these hosts."""
         for host in hosts:
-            self._hosts.remove(host)
+            with contextlib.suppress(ValueError):
+                self._hosts.remove(host)
             host.close()
 
     def close(self) -> None:
-        """Remove everything."""
+        """Remove everything; may be called again."""
         self.remove(list(self._hosts))
         remove_namespace(self._switch)
 

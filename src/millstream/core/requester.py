@@ -3,9 +3,10 @@
 What a peer is asked for, in order:
 
 1. blocks that nobody was asked for, of pieces already begun;
-2. blocks that a much slower peer sits on (`core.stealing`);
+2. in sequential mode, blocks that a much slower peer sits on (`core.stealing`);
 3. new pieces, by the picker, while there is room;
-4. if that was nothing: what slower peers sit on, or in the endgame what anyone owes (`core.endgame`).
+4. if that was nothing, in the endgame or when slower peers hold all the room: what these sit on, or
+   what anyone owes (`core.endgame`).
 
 A peer that chokes us is asked for the pieces that it allows nevertheless, by 1 and 3.
 """
@@ -145,9 +146,7 @@ class Requester:
         if room:
             room -= self._begin_pieces(peer, offered, room, now, packed)
         if room and may_help and not packed and not self._active.disk_lags:
-            room -= self._steal(peer, room, IDLE_FACTOR, now, packed)
-            if not packed and self._is_endgame(peer):
-                self._duplicate(peer, now, packed)
+            self._help(peer, room, now, packed)
         if packed:
             peer.link.send(b"".join(packed))
 
@@ -216,15 +215,18 @@ class Requester:
         stolen = self._stealing.steal(peer.id, peer.pieces, self._count, rate, room)
         return self._ask_also(peer, stolen, now, packed)
 
-    def _is_endgame(self, peer: Peer) -> bool:
-        """Whether duplicates cost nobody anything: there is nothing else that could be sent.
+    def _help(self, peer: Peer, room: int, now: float, packed: list[bytes]) -> None:
+        """Ask for what others owe, if that is all there is or they hold all the room.
 
-        A peer that merely has nothing that we lack may be sending to others meanwhile.
+        Not of a peer that merely has nothing else that we lack: what it sends to others meanwhile
+        is worth more than a duplicate.
         """
-        if not self._active.startable(1):
-            return not peer.outstanding  # slow peers hold all the room
         left = self._need.missing & ~self._active.taken
-        return not left & self._availability.available()
+        is_end = not left & self._availability.available()
+        if is_end or not self._active.startable(1):
+            self._steal(peer, room, IDLE_FACTOR, now, packed)
+            if not packed and (is_end or not peer.outstanding):
+                self._duplicate(peer, now, packed)
 
     def _duplicate(self, peer: Peer, now: float, packed: list[bytes]) -> None:
         most = MAX_DUPLICATES_PER_PEER - peer.outstanding

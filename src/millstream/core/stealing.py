@@ -2,9 +2,11 @@
 
 A piece of which one slow peer owes the last blocks takes as long as that peer. So once a beat the
 blocks that were waited for a while are listed, those of the slowest owners first. A fast peer is
-given of them before it begins a new piece if their owner is ten times slower than itself, and if it
-has nothing else to do if it is three times slower. The owner stays asked: whoever is first wins, and
-the other gets a cancel.
+given those whose owner is three times slower when there is nothing else left for it; in sequential
+mode, where somebody waits for the next piece, it is given those whose owner is ten times slower
+before it begins a new piece. (With rarest first that costs more than it gains: what the slow owner
+has sent by then is wasted, and no piece is in a hurry.) The owner stays asked: whoever is first wins, and
+the other gets a cancel. Its next block is left to it, for that is on its way already.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ EAGER_FACTOR = 10.0
 IDLE_FACTOR = 3.0
 # Nothing is taken from anyone before this many seconds: rates need that long to show.
 PATIENCE = 1.0
+# Nor the block that the owner sends next.
+NEXT_PATIENCE = 5.0
 
 
 class Owner(Protocol):
@@ -65,6 +69,7 @@ class Stealing:
             now: monotonic seconds.
         """
         rates: dict[ConnectionId, float] = {}
+        nexts: dict[ConnectionId, Held] = {}
         held: list[Held] = []
         indexes: set[int] = set()
         latest = now - PATIENCE
@@ -80,11 +85,22 @@ class Stealing:
                     rate = rates.get(owner)
                     if rate is None:
                         rate = rates[owner] = _rate(peers.get(owner), now)
-                    held.append(Held(rate, piece, block, owner))
+                    entry = Held(rate, piece, block, owner)
+                    held.append(entry)
                     indexes.add(piece.index)
+                    first = nexts.get(owner)
+                    if first is None or _is_before(entry, first):
+                        nexts[owner] = entry
                 block = piece.received.find(0, block + 1)
-        held.sort(key=lambda entry: -entry.rate)
-        self._held = held
+        on_the_way = {
+            (entry.piece.index, entry.block)
+            for entry in nexts.values()
+            if entry.rate and now - entry.piece.requested_at[entry.block] < NEXT_PATIENCE
+        }
+        self._held = [
+            entry for entry in held if (entry.piece.index, entry.block) not in on_the_way
+        ]
+        self._held.sort(key=lambda entry: -entry.rate)
         self._pieces = piece_set(indexes, count)
 
     @property
@@ -121,6 +137,13 @@ class Stealing:
                 lacking.append(entry)
         held.extend(reversed(lacking))
         return stolen
+
+
+def _is_before(entry: Held, other: Held) -> bool:
+    """Whether one owner was asked for the first block first; pieces come newest first."""
+    asked = entry.piece.requested_at[entry.block]
+    asked_other = other.piece.requested_at[other.block]
+    return asked < asked_other or (asked == asked_other and entry.piece is not other.piece)
 
 
 def _rate(owner: Owner | None, now: float) -> float:

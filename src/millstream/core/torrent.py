@@ -66,6 +66,7 @@ class TorrentMachine:
     Attributes:
         peers: the connected peers by connection.
         touched: the peers from which something came since the last tick.
+        keep_seeds: stay connected to seeds though nothing is wanted of them: to watch a swarm.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class TorrentMachine:
         self.state = TorrentState.STOPPED
         self.peers: dict[ConnectionId, Peer] = {}
         self.touched: dict[ConnectionId, Peer] = {}
+        self.keep_seeds = False
         self.download = Download(geometry, self.peers, pool, config, rng)
         self.upload = Upload(
             self.peers,
@@ -297,7 +299,7 @@ class TorrentMachine:
             missing = self.download.missing
             for peer in list(self.peers.values()):
                 peer.set_interested(bool(peer.pieces & missing))
-                if not missing and (peer.is_seed or peer.upload_only):
+                if not missing and not self.keep_seeds and (peer.is_seed or peer.upload_only):
                     peer.link.close("both are seeds")
             if missing:
                 self._blocks_freed |= self.download.check_timeouts(now)

@@ -14,10 +14,13 @@ from millstream.core.upload_queue import Run
 from millstream.protocol.messages import BLOCK_LENGTH
 
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
-# from the disk or unsent. Libtorrent's send buffer watermark is 500 KiB for slow links; a fast
-# link needs a run in the reader's hands while another is in the kernel's.
+# from the disk or unsent: half a second's worth, so that a cancel or a choke finds something left to
+# stop; a fast link needs a run in the reader's hands while another is in the kernel's. libtorrent:
+# half a second's worth, too, at least 10 and at most 500 KiB.
 MAX_RUN_LENGTH = 1 << 20
 SEND_WATERMARK = 2 << 20
+MIN_SEND_WATERMARK = 64 << 10
+SEND_TIME = 0.5
 # Under a rate limit a peer gets so much before it is the next one's turn.
 LIMITED_RUN_LENGTH = 4 * BLOCK_LENGTH
 
@@ -108,8 +111,9 @@ class Upload:
             self._serve_limited(self.limiter, now)
             return
         for connection, peer in list(self.waiting.items()):
-            while peer.serving + peer.link.unsent_bytes < _watermark(peer):
-                run = peer.uploads.take(MAX_RUN_LENGTH)
+            watermark = _watermark(peer, now)
+            while peer.serving + peer.link.unsent_bytes < watermark:
+                run = peer.uploads.take(min(MAX_RUN_LENGTH, watermark))
                 if run is None:
                     del self.waiting[connection]
                     break
@@ -128,7 +132,7 @@ class Upload:
                 return
             connection, peer = next(iter(self.waiting.items()))
             del self.waiting[connection]
-            if peer.serving + peer.link.unsent_bytes >= _watermark(peer):
+            if peer.serving + peer.link.unsent_bytes >= _watermark(peer, now):
                 self.waiting[connection] = peer
                 passed_over += 1
                 continue
@@ -160,8 +164,9 @@ class Upload:
         self.choker.forget(peer.id)
 
 
-def _watermark(peer: Peer) -> int:
+def _watermark(peer: Peer, now: float) -> int:
     """How much of the peer's data may be on its way."""
+    most = min(SEND_WATERMARK, max(MIN_SEND_WATERMARK, int(SEND_TIME * peer.uploaded.rate(now))))
     # In proportion less if it asks for small blocks: each takes a buffer and the overhead of a
     # message, whatever its length.
-    return SEND_WATERMARK * peer.uploads.next_block_length // BLOCK_LENGTH
+    return most * peer.uploads.next_block_length // BLOCK_LENGTH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from millstream.core.geometry import ConnectionId
 from millstream.core.peer import Peer
@@ -28,6 +28,7 @@ class Admission:
         swarm: the peers it knows of.
         links: the connections that belong to it.
         shared: what all torrents share.
+        listens_at: told where a peer that came to us can be reached, if a second connection shows it.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Admission:
         swarm: Swarm,
         links: Mapping[ConnectionId, Link],
         shared: Shared,
+        listens_at: Callable[[Link, PeerAddress], None],
     ) -> None:
         self._info_hash = info_hash
         self._swarm = swarm
         self._links = links
         self._peer_id = shared.peer_id
+        self._listens_at = listens_at
         self._turnover = Turnover(shared.config.swarm)
 
     def check(self, link: Link, handshake: Handshake, stage: Stage) -> None:
@@ -67,6 +70,8 @@ class Admission:
                 new_incoming=link.incoming,
                 same_host=twin.address.host == link.address.host,
             ):
+                if twin.incoming and not link.incoming:
+                    self._listens_at(twin, link.address)
                 raise RemoteProtocolError("connected to this peer already")
             twin.close("connected to this peer twice")
 

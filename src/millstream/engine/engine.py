@@ -53,6 +53,7 @@ class _Options:
 
     sequential: bool
     select: Selection | None
+    observe: bool
 
 
 class Engine:
@@ -167,6 +168,7 @@ class Engine:
         select: Selection | None = None,
         sequential: bool = False,
         seed_mode: bool = False,
+        observe: bool = False,
         start: bool = True,
     ) -> Torrent:
         """Add a torrent and begin: existing files are checked in the background first.
@@ -183,6 +185,8 @@ class Engine:
                 metainfo is known; None gets all, or what the magnet selects (BEP 53).
             sequential: fetch pieces in order instead of the rarest first.
             seed_mode: trust that all files are complete and right, and check nothing.
+            observe: get nothing, but stay connected to everybody, seeds included; what is there
+                is served.
             start: False leaves it stopped.
 
         Raises:
@@ -201,7 +205,7 @@ class Engine:
         if source.info_hash in self._members:
             raise DuplicateTorrentError(f"{source.name!r} is in the engine already")
         member = self._join(source, save_path, addresses, list(trackers))
-        options = _Options(sequential, select)
+        options = _Options(sequential, () if observe else select, observe)
         if isinstance(source, Metainfo):
             member.stage = self._make_session(source, member, options)
         else:
@@ -252,7 +256,7 @@ class Engine:
         magnet = source if isinstance(source, Magnet) else Magnet.of(source)
         tiers = [[url] for url in magnet.trackers] if is_magnet else list(source.trackers)
         hosts = [peer.host for peer in (*peers, *magnet.peers)]
-        hosts += [TrackerUrl.parse(url).address.host for url in trackers]
+        hosts += [TrackerUrl.parse(url).host for url in trackers]
         return Membership(
             magnet,
             [*tiers, *([url] for url in trackers)],
@@ -269,6 +273,7 @@ class Engine:
     ) -> TorrentSession:
         session = TorrentSession(metainfo, member, self._shared)
         session.machine.download.picker.sequential = options.sequential
+        session.machine.keep_seeds = options.observe
         if options.select is not None:
             chosen = options.select(metainfo) if callable(options.select) else options.select
             session.select_files(chosen)

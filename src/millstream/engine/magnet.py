@@ -34,6 +34,8 @@ class MagnetStage:
     """
 
     is_complete = False
+    # Before the sizes are known something is left, or a tracker would take us for a seed.
+    bytes_left = 1
 
     def __init__(self, membership: Membership, arrived: Callable[[bytes], None]) -> None:
         self.state = TorrentState.STOPPED
@@ -49,7 +51,9 @@ class MagnetStage:
         return self.state is TorrentState.FETCHING_METADATA
 
     async def start(self) -> None:
-        """Begin to ask for the metadata."""
+        """Begin to ask for the metadata; what came and is no usable torrent will never be one."""
+        if self.state is TorrentState.ERROR:
+            return
         self._set_state(TorrentState.FETCHING_METADATA)
 
     async def stop(self) -> None:

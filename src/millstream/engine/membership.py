@@ -93,7 +93,9 @@ class Membership:
         self._metadata_size: int | None = None
         self._shared = shared
         self._connector = connector
-        self._admission = Admission(self.info_hash, self.swarm, self.links, shared)
+        self._admission = Admission(
+            self.info_hash, self.swarm, self.links, shared, self._listens_at
+        )
         self._has_new_peers = False
         self._farewell: asyncio.Task[None] | None = None
         self._listen_addresses: dict[ConnectionId, PeerAddress] = {}
@@ -156,7 +158,9 @@ class Membership:
         self.hub.emit(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
             self.hub.emit(events.TorrentCompleted())
-            self.announcing.completed()
+            # Not for a part of the files: trackers count copies of the whole.
+            if not self.stage.bytes_left:
+                self.announcing.completed()
         if self.stage.is_active:
             self.announcing.start()
             if self.exchange.has_peers:
@@ -183,9 +187,7 @@ class Membership:
     def _counters(self) -> tuple[int, int, int]:
         """Bytes uploaded and downloaded so far, and bytes left."""
         status = self.stage.status()
-        # Before the sizes are known something is left, or a tracker would take us for a seed.
-        left = status.total_length - status.bytes_done if self._metadata_size else 1
-        return status.uploaded, status.downloaded, left
+        return status.uploaded, status.downloaded, self.stage.bytes_left
 
     def _tracker_answered(self, addresses: list[PeerAddress]) -> None:
         self.add_peers(addresses, PeerSource.TRACKER)
@@ -286,6 +288,12 @@ class Membership:
         """Tell everyone that we want nothing any more, or want something again (BEP 21)."""
         self.exchange.tell(self._our_extensions(None))
 
+    def _listens_at(self, link: Link, address: PeerAddress) -> None:
+        """A peer that came to us can be reached there: it is not to be tried while it is here."""
+        if link.id not in self._listen_addresses:
+            self._listen_addresses[link.id] = address
+            self.swarm.connected(address, link.last_received_at, incoming=True)
+
     def touched(self, link: Link) -> None:
         """Messages came from a peer."""
         if link.peer is not None and not link.is_closed:
@@ -329,10 +337,8 @@ class Membership:
         link = self.links.get(connection)
         if link is None:
             return
-        if link.incoming and handshake.port and connection not in self._listen_addresses:
-            listens = PeerAddress(link.address.host, handshake.port)
-            self._listen_addresses[connection] = listens
-            self.swarm.connected(listens, link.last_received_at, incoming=True)
+        if link.incoming and handshake.port:
+            self._listens_at(link, PeerAddress(link.address.host, handshake.port))
         self.stage.extension_handshake_received(connection, handshake)
 
     def peers_found(self, peers: list[PexPeer]) -> None:

@@ -92,8 +92,14 @@ class TorrentSession:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every wanted piece is verified."""
-        return self.machine.is_complete
+        """Whether it wants nothing of anyone, not even to be connected."""
+        return self.machine.is_complete and not self.machine.keep_seeds
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes of all pieces, wanted or not, that are not verified: what trackers are told."""
+        have = self.machine.download.have
+        return self.geometry.total_length - self.geometry.length_of_set(have)
 
     # Starting and stopping.
 

@@ -31,7 +31,11 @@ class Stage(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it wants nothing of anyone."""
+        """Whether it wants nothing of anyone, not even to be connected."""
+
+    @property
+    def bytes_left(self) -> int:
+        """What is not verified of all that the torrent has, wanted or not (BEP 3, `left`)."""
 
     def make_peer(self, link: Link, handshake: Handshake) -> AnyPeer:
         """The peer behind a link that is admitted."""

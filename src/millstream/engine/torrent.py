@@ -114,8 +114,23 @@ class Torrent:
         """
         self._session.select_files(indexes)
 
+    @property
+    def super_seeding(self) -> bool:
+        """Whether peers are shown one piece at a time, as the only seed does (BEP 16).
+
+        It ends by itself when there is a second seed. Peers that are connected when it is set know
+        what we have already. Raises MetadataPendingError.
+        """
+        return self._session.machine.super_seeding
+
+    @super_seeding.setter
+    def super_seeding(self, wanted: bool) -> None:
+        self._session.machine.super_seeding = wanted
+
     def piece_states(self) -> bytes:
-        """One `PieceState` a piece, for a map of the torrent."""
+        """One `PieceState` a piece, for a map of the torrent; empty before its metadata is here."""
+        if not self.has_metadata:
+            return b""
         machine, count = self._session.machine, self._session.geometry.piece_count
         states = bytearray(f"{machine.download.have:0{count}b}".encode().translate(_BIT_TO_STATE))
         for piece in machine.download.active:

@@ -10,16 +10,18 @@ async def story(rng: random.Random) -> None:
 run_virtual(story, seed=7)
 ```
 
-The same seed gives the same swarm, event for event.
+The same seed gives the same swarm, event for event. Members join by magnet link with
+`add(magnet=True)`, and find each other by a tracker with `add(knows=[], trackers=[...], web=...)`
+(`millstream.testing.tracker`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +31,8 @@ from millstream.adapters.memory import (
     MemoryHost,
     MemoryNetwork,
 )
-from millstream.core.config import TransferConfig
+from millstream.adapters.memory.http import MemoryHttp, MemoryWeb
+from millstream.core.config import SwarmConfig, TransferConfig
 from millstream.core.geometry import Geometry
 from millstream.engine.config import (
     Encryption,
@@ -40,9 +43,14 @@ from millstream.engine.config import (
 from millstream.engine.engine import Engine
 from millstream.engine.torrent import Torrent
 from millstream.presets.memory import create_memory_engine
+from millstream.protocol import bencode
+from millstream.protocol.bencode import Bencoded
 from millstream.protocol.compact import PeerAddress
+from millstream.protocol.file_selection import FileSelection
+from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
-from millstream.testing.content import single_file_torrent
+from millstream.testing.content import multi_file_torrent, single_file_torrent
+from millstream.tracker.config import TrackerConfig
 
 PORT = 6881
 ROOT = "memory"
@@ -80,16 +88,29 @@ class SimulatedSwarm:
         rng: decides everything that chance decides.
         length: bytes of the torrent's one file.
         piece_length: bytes.
+        files: the lengths of the files, for a torrent of several; then `length` is their sum.
+        extra: what else its info dictionary holds, `private` for one; a long value makes a torrent
+            of much metadata and little content.
     """
 
     def __init__(
-        self, rng: random.Random, *, length: int = 2 << 20, piece_length: int = 64 << 10
+        self,
+        rng: random.Random,
+        *,
+        length: int = 2 << 20,
+        piece_length: int = 64 << 10,
+        files: Sequence[int] = (),
+        extra: dict[bytes, Bencoded] | None = None,
     ) -> None:
         self.rng = rng
+        length = sum(files) or length
         self.content = rng.randbytes(length)
         self.geometry = Geometry(length, piece_length)
-        self.name = "content.bin"
-        self.metainfo = Metainfo.parse(single_file_torrent(self.name, self.content, piece_length))
+        self.name = "content" if files else "content.bin"
+        self._lengths = {f"{self.name}/{number}": size for number, size in enumerate(files)} or {
+            self.name: length
+        }
+        self.metainfo = Metainfo.parse(self._make_torrent(piece_length, extra or {}))
         self.network = MemoryNetwork(rng)
         self.members: list[Member] = []
         self._stack = AsyncExitStack()
@@ -119,6 +140,11 @@ class SimulatedSwarm:
         sequential: bool = False,
         transfer: TransferConfig | None = None,
         encryption: EncryptionConfig = PLAIN,
+        swarm: SwarmConfig | None = None,
+        magnet: bool = False,
+        select: Iterable[int] | None = None,
+        trackers: Iterable[str] = (),
+        web: MemoryWeb | None = None,
         disk_latency: float = 0.0,
         disk_rate: float | None = None,
         capacity: int | None = None,
@@ -134,6 +160,11 @@ class SimulatedSwarm:
             sequential: whether it fetches pieces in order.
             transfer: its settings.
             encryption: its settings; plain connections by default, for the simulation's speed.
+            swarm: its settings.
+            magnet: whether it joins by a magnet link, and so knows the infohash only.
+            select: the files it wants, by their numbers; of a magnet, by the link itself (`so=`).
+            trackers: announce URLs.
+            web: where its HTTP client finds them.
             disk_latency: seconds before each disk job.
             disk_rate: bytes a second of its disk.
             capacity: bytes its disk can hold.
@@ -146,6 +177,8 @@ class SimulatedSwarm:
             network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
             transfer=transfer or TransferConfig(),
             encryption=encryption,
+            swarm=swarm or SwarmConfig(),
+            trackers=TrackerConfig(allow_local=True),
             seed=self.rng.getrandbits(64),
         )
         engine = await self._stack.enter_async_context(
@@ -156,12 +189,15 @@ class SimulatedSwarm:
                 save_path=ROOT,
                 disk_latency=disk_latency,
                 disk_rate=disk_rate,
+                http=None if web is None else MemoryHttp(web, host.address),
             )
         )
         known = self.members if knows is None else knows
         torrent = await engine.add(
-            self.metainfo,
+            self.magnet(select) if magnet else self.metainfo,
             peers=[member.address for member in known],
+            trackers=trackers,
+            select=None if magnet else select,
             sequential=sequential,
             seed_mode=trusted,
         )
@@ -179,21 +215,55 @@ class SimulatedSwarm:
             if self.stored(member) != self.content:
                 raise AssertionError(f"member {member.number} has other bytes than the torrent's")
 
+    def magnet(self, select: Iterable[int] | None = None) -> Magnet:
+        """The link by which members join: the infohash, and the files if not all."""
+        link = Magnet(self.metainfo.info_hash)
+        if select is None:
+            return link
+        numbers = ",".join(map(str, select))
+        return replace(link, select=FileSelection.read(numbers))
+
     def stored(self, member: Member) -> bytes | None:
-        """What a member's disk holds of the file."""
-        return member.files.read_file(ROOT, self.name)
+        """What a member's disk holds of the torrent; None if a file is missing."""
+        parts = [member.files.read_file(ROOT, path) for path in self._lengths]
+        return b"".join(part for part in parts if part is not None) if None not in parts else None
+
+    def _make_torrent(self, piece_length: int, extra: dict[bytes, Bencoded]) -> bytes:
+        if len(self._lengths) == 1 and self.name in self._lengths:
+            torrent = single_file_torrent(self.name, self.content, piece_length)
+        else:
+            parts = [((path.partition("/")[2],), data) for path, data in self._split(self.content)]
+            torrent = multi_file_torrent(self.name, parts, piece_length)
+        if not extra:
+            return torrent
+        said = bencode.decode(torrent)
+        assert isinstance(said, dict)
+        info = said[b"info"]
+        assert isinstance(info, dict)
+        info.update(extra)
+        return bencode.encode(said)
+
+    def _split(self, content: bytes) -> list[tuple[str, bytes]]:
+        """Each file's path and bytes."""
+        found, begin = [], 0
+        for path, length in self._lengths.items():
+            found.append((path, content[begin : begin + length]))
+            begin += length
+        return found
 
     def _store(self, files: MemoryFileSystem, have: Iterable[int], content: bytes) -> None:
         pieces = list(have)
-        if pieces == list(ALL):
-            files.write_file(ROOT, self.name, content)
-        elif pieces:
+        if not pieces:
+            return
+        if pieces != list(ALL):
             partial = bytearray(len(content))
             length = self.geometry.piece_length
             for piece in pieces:
                 begin = piece * length
                 partial[begin : begin + length] = content[begin : begin + length]
-            files.write_file(ROOT, self.name, bytes(partial))
+            content = bytes(partial)
+        for path, data in self._split(content):
+            files.write_file(ROOT, path, data)
 
     async def _note_finish(self, member: Member) -> None:
         await member.torrent.wait_complete()

@@ -17,7 +17,7 @@ from millstream.protocol.compact import (
 from millstream.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse
 from millstream.tracker.http_answer import count, decode_answer, words
 from millstream.tracker.interval import sane_interval, sane_min_interval
-from millstream.tracker.tracker_url import TrackerUrl, quote
+from millstream.tracker.tracker_url import TrackerUrl
 
 # Peers of one answer that are taken, of each family; libtorrent asks for 200 and keeps 3000 in all.
 MAX_PEERS = 3000

@@ -8,7 +8,7 @@ from millstream.errors import LocalProtocolError, TrackerError
 from millstream.protocol.infohash import INFOHASH_LENGTH, InfoHash
 from millstream.tracker.announce import ScrapeEntry
 from millstream.tracker.http_answer import count, decode_answer
-from millstream.tracker.tracker_url import TrackerUrl, quote
+from millstream.tracker.tracker_url import TrackerUrl
 
 # As many as one UDP packet holds (BEP 15); the URL stays under 6 KB, which servers take.
 MAX_HTTP_SCRAPE = 74

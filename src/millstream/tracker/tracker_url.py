@@ -17,9 +17,6 @@ _URL = re.compile(
 ).match
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]").search
 
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_QUOTED = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
-
 
 class TrackerUrl(NamedTuple):
     """A URL's parts.
@@ -49,6 +46,14 @@ class TrackerUrl(NamedTuple):
         return cls(match["scheme"].lower(), match["authority"], match["path"], match["query"])
 
     @property
+    def host(self) -> str:
+        """The host alone; an IPv6 address without its brackets."""
+        place = self.authority.rpartition("@")[2]
+        if place.startswith("["):
+            return place[1:].partition("]")[0]
+        return place.partition(":")[0]
+
+    @property
     def address(self) -> PeerAddress:
         """Host and port, which UDP trackers must name; raises TrackerError if it does not."""
         try:
@@ -68,8 +73,3 @@ class TrackerUrl(NamedTuple):
         """The URL with more parameters behind its own, which come first and stay as they are."""
         query = f"{self.query}&{parameters}" if self.query else parameters
         return f"{self.scheme}://{self.authority}{self.path}?{query}"
-
-
-def quote(data: bytes) -> str:
-    """Percent-encode any bytes (RFC 3986, section 2.1)."""
-    return "".join(_QUOTED[byte] for byte in data)

@@ -6,7 +6,7 @@ from fakes import DownloadStage, pieces
 
 from millstream.core.config import TransferConfig
 from millstream.core.peer import Peer
-from millstream.core.stealing import EAGER_FACTOR, IDLE_FACTOR, PATIENCE
+from millstream.core.stealing import EAGER_FACTOR, IDLE_FACTOR, NEXT_PATIENCE
 from millstream.protocol.messages import BLOCK_LENGTH
 
 B = BLOCK_LENGTH
@@ -28,15 +28,16 @@ def held_stage(slow: float, *, count: int = 2) -> tuple[DownloadStage, Peer, Pee
     owner, thief = stage.peer(depth=4), stage.peer(depth=4)
     owed = stage.ask(owner)
     assert len(owed) == 4
-    stage.now += PATIENCE
+    stage.now += NEXT_PATIENCE
     rate(stage, owner, slow)
     rate(stage, thief, 100.0)
     stage.download.requester.beat(stage.now)
     return stage, owner, thief, owed
 
 
-def test_what_a_much_slower_peer_owes_comes_before_new_pieces():
+def test_in_order_what_a_much_slower_peer_owes_comes_before_new_pieces():
     stage, owner, thief, owed = held_stage(100.0 / EAGER_FACTOR)
+    stage.download.picker.sequential = True
     assert stage.ask(thief) == owed[::-1]
     assert (owner.outstanding, thief.outstanding) == (4, 4)
     stage.check_invariant()
@@ -65,7 +66,7 @@ def test_nothing_is_taken_from_a_peer_that_is_hardly_slower():
 
 
 def test_whoever_is_first_wins_and_the_other_gets_a_cancel():
-    stage, owner, thief, owed = held_stage(1.0)
+    stage, owner, thief, owed = held_stage(1.0, count=1)
     stage.ask(thief)
     stage.deliver(thief, *owed[2:])
     stage.deliver(owner, *owed[:2])
@@ -81,7 +82,7 @@ def test_whoever_is_first_wins_and_the_other_gets_a_cancel():
 
 
 def test_a_thief_that_goes_leaves_the_block_to_its_owner():
-    stage, owner, thief, owed = held_stage(1.0)
+    stage, owner, thief, owed = held_stage(1.0, count=1)
     stage.ask(thief)
     stage.gone(thief)
     stage.check_invariant()
@@ -105,7 +106,7 @@ def test_slow_peers_do_not_hold_a_fast_one_up_when_they_hold_all_the_room():
     stage = DownloadStage(8, 4, room=2)
     slow = [stage.peer(depth=4) for _ in range(2)]
     owed = [block for peer in slow for block in stage.ask(peer)]
-    stage.now += PATIENCE
+    stage.now += NEXT_PATIENCE
     for peer in slow:
         rate(stage, peer, 1.0)
     thief = stage.peer(depth=32)

@@ -7,11 +7,11 @@ from fakes import pieces
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, PieceIndex
 from millstream.core.rates import RateMeter
-from millstream.core.stealing import PATIENCE, Stealing
+from millstream.core.stealing import NEXT_PATIENCE, PATIENCE, Stealing
 from millstream.protocol.messages import BLOCK_LENGTH
 
 SLOW, SLOWER, THIEF = ConnectionId(1), ConnectionId(2), ConnectionId(3)
-LATER = PATIENCE + 1.0
+LATER = NEXT_PATIENCE + 1.0
 FAST = 1e6
 
 
@@ -81,7 +81,17 @@ def test_nobody_steals_from_itself():
 
 def test_an_owner_is_given_time():
     assert stolen(look(make(0, SLOW), now=PATIENCE - 0.01)) == []
-    assert len(stolen(look(make(0, SLOW), now=PATIENCE))) == 2
+    # The next block of each is on its way already.
+    stealing = look(make(0, SLOW), make(1, SLOW), make(2, SLOWER), now=PATIENCE)
+    assert stolen(stealing) == [(2, 1), (0, 1), (1, 1), (1, 0)]
+    assert len(stolen(look(make(0, SLOW), now=NEXT_PATIENCE))) == 2
+    assert len(stolen(look(make(0, ConnectionId(9)), now=PATIENCE))) == 2
+
+
+def test_what_was_asked_for_first_is_next():
+    old, new = make(0, SLOW), make(1, SLOW)
+    old.requested_at = [1.0, 1.0]
+    assert stolen(look(old, new, now=PATIENCE + 1.0)) == [(0, 1), (0, 0), (1, 1)]
 
 
 def test_who_is_gone_or_silent_has_no_rate():

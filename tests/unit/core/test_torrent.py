@@ -402,6 +402,14 @@ def test_seeds_stay_together_only_while_one_may_be_of_use():
     assert stage.links[leech.id].closed is None
 
 
+def test_who_only_watches_keeps_the_seeds():
+    stage = TorrentStage(have="****")
+    stage.machine.keep_seeds = True
+    seed = stage.peer(messages.HAVE_ALL)
+    stage.tick(BEAT)
+    assert stage.links[seed.id].closed is None
+
+
 # Books.
 
 

@@ -9,7 +9,13 @@ from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
 from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
-from millstream.core.upload import LIMITED_RUN_LENGTH, MAX_RUN_LENGTH, SEND_WATERMARK, Upload
+from millstream.core.upload import (
+    LIMITED_RUN_LENGTH,
+    MAX_RUN_LENGTH,
+    MIN_SEND_WATERMARK,
+    SEND_WATERMARK,
+    Upload,
+)
 from millstream.core.upload_queue import Run
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -35,6 +41,8 @@ class Stage:
         number = len(self.links) + 1
         peer, link = make_peer(number, make_geometry(4, 512), fast=fast)
         peer.am_choking = choking
+        # It has taken 1 GB/s for a long time.
+        peer.uploaded._rate, peer.uploaded._started = 1e9, -1000.0
         peer.peer_interested = True
         self.peers[peer.id] = peer
         self.links[peer.id] = link
@@ -142,6 +150,19 @@ def test_small_blocks_have_little_on_their_way():
     stage.runs()
     assert 0 < peer.serving <= SEND_WATERMARK // B
     assert peer.uploads.requests > 0
+
+
+def test_a_slow_link_has_half_a_second_s_worth_on_its_way():
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 64)
+    peer.uploaded._rate = 2 * 10 * B  # a second
+    assert sum(run.length for _, run in stage.runs()) == 10 * B
+    stage = Stage()
+    peer = stage.peer()
+    stage.asks(peer, 0, 0, 64)
+    peer.uploaded._rate = 0.0
+    assert sum(run.length for _, run in stage.runs()) == MIN_SEND_WATERMARK
 
 
 def test_a_slow_link_does_not_keep_others_waiting():
