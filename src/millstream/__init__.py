@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from millstream.engine.engine import Engine as Engine
     from millstream.engine.status import PeerStatus as PeerStatus
     from millstream.engine.status import TorrentStatus as TorrentStatus
+    from millstream.engine.status import WebSeedState as WebSeedState
+    from millstream.engine.status import WebSeedStatus as WebSeedStatus
     from millstream.engine.torrent import Torrent as Torrent
     from millstream.errors import MillstreamError as MillstreamError
     from millstream.interfaces.disk import Allocation as Allocation
@@ -87,6 +89,8 @@ _HOMES = {
     "TrackerStatus": "millstream.tracker.announcer",
     "TransferConfig": "millstream.core.config",
     "VerifyReport": "millstream.presets.authoring",
+    "WebSeedState": "millstream.engine.status",
+    "WebSeedStatus": "millstream.engine.status",
     "create_memory_engine": "millstream.presets.memory",
     "create_native_engine": "millstream.presets.native",
     "create_torrent": "millstream.presets.authoring",
@@ -109,6 +113,8 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "PeerStatus",
     "TrackerState",
     "TrackerStatus",
+    "WebSeedState",
+    "WebSeedStatus",
     "ScrapeEntry",
     "VerifyReport",
     "TrackerService",

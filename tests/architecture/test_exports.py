@@ -28,6 +28,8 @@ PUBLIC = {
     "PeerStatus",
     "TrackerState",
     "TrackerStatus",
+    "WebSeedState",
+    "WebSeedStatus",
     "ScrapeEntry",
     "VerifyReport",
     "TrackerService",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import random
@@ -14,11 +15,14 @@ import pytest
 
 from millstream import Engine, EngineConfig, Metainfo, NetworkConfig, create_native_engine
 from millstream.engine.config import Encryption, EncryptionConfig
+from millstream.events import PieceVerified
 from millstream.protocol.metainfo import FileEntry, build
 
 from .raw_peer import RawPeer
+from .victim import HALF, Victim, attach_good_peer, magnet_of
 
 StartEngine = Callable[..., Awaitable[Engine]]
+MakeVictim = Callable[..., Awaitable[Victim]]
 
 LOOPBACK = NetworkConfig(listen_hosts=("127.0.0.1",))
 # Raw peers speak plainly, but for those in test_encryption.py.
@@ -95,3 +99,34 @@ async def start_engine() -> AsyncIterator[StartEngine]:
             )
 
         yield start
+
+
+@pytest.fixture
+async def make_victim(
+    start_engine: StartEngine, share: Share, tmp_path: Path
+) -> AsyncIterator[MakeVictim]:
+    """Make victims: `await make_victim(network_config, magnet=True)`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(network: NetworkConfig = LOOPBACK, *, magnet: bool = False) -> Victim:
+            directory = tmp_path / "downloads"
+            config = EngineConfig(network=network, encryption=UNENCRYPTED)
+            engine = await start_engine(directory, config)
+            torrent = await engine.add(magnet_of(share) if magnet else share.data)
+            events = torrent.events()
+            if not magnet:
+                await torrent.wait_checked()
+            victim, serving = await attach_good_peer(engine, torrent, share, directory)
+            stack.push_async_callback(asyncio.gather, serving)
+            stack.push_async_callback(victim.good.close)
+            verified = 0
+            while not magnet and verified < HALF:
+                verified += isinstance(await anext(events), PieceVerified)
+            return victim
+
+        yield make
+
+
+@pytest.fixture
+async def victim(make_victim: MakeVictim) -> Victim:
+    return await make_victim()

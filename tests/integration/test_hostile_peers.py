@@ -1,7 +1,6 @@
 """Peers that break the protocol, while a good one serves: dropped with a reason, no harm done.
 
-The good peer has the first half of the pieces until a test lets it have the rest. So each hostile
-peer meets a download that is under way, and the download's end proves that nothing of it was hurt.
+What the extension protocol adds to that is in `test_hostile_extensions.py`.
 """
 
 from __future__ import annotations
@@ -9,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import re
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from millstream import Engine, EngineConfig, NetworkConfig, PeerAddress, Torrent
+from millstream import NetworkConfig, PeerAddress
 from millstream.core.peer import MAX_UNSENT_BYTES
-from millstream.events import PeerConnected, PeerDisconnected, PieceFailed, PieceVerified
+from millstream.events import PeerConnected, PieceFailed
 
-from .conftest import LOOPBACK, UNENCRYPTED, Share, StartEngine
+from .conftest import MakeVictim, Share, StartEngine
 from .raw_peer import (
     ALLOWED_FAST,
     BITFIELD,
@@ -42,68 +40,11 @@ from .raw_peer import (
     message,
     new_peer_id,
 )
+from .victim import Victim, dropped, events_now
 
 pytestmark = pytest.mark.timeout(60)
 
-HALF = 4
 LAST_LENGTH = 20_000
-
-
-@dataclass
-class Victim:
-    """An engine that downloads from a good peer which so far has half of the pieces."""
-
-    engine: Engine
-    torrent: Torrent
-    share: Share
-    directory: Path
-    good: RawPeer
-
-    async def meet(self, *, reserved: bytes = FAST) -> RawPeer:
-        """A hostile peer that behaved up to and including the handshake."""
-        hostile = await RawPeer.connect(self.engine.listen_port)
-        await hostile.greet(self.share.info_hash, reserved)
-        return hostile
-
-    async def complete(self) -> None:
-        """Let the good peer have the rest, and see that everything arrives."""
-        self.good.send(*(message(HAVE, piece) for piece in range(HALF, self.share.piece_count)))
-        await self.torrent.wait_complete()
-        assert self.share.stored(self.directory) == self.share.content
-
-
-@pytest.fixture
-async def make_victim(
-    start_engine: StartEngine, share: Share, tmp_path: Path
-) -> AsyncIterator[Callable[..., Awaitable[Victim]]]:
-    async with AsyncExitStack() as stack:
-
-        async def make(network: NetworkConfig = LOOPBACK) -> Victim:
-            directory = tmp_path / "downloads"
-            engine = await start_engine(
-                directory, EngineConfig(network=network, encryption=UNENCRYPTED)
-            )
-            torrent = await engine.add(share.data)
-            events = torrent.events()
-            await torrent.wait_checked()
-            good = await RawPeer.connect(engine.listen_port)
-            await good.greet(share.info_hash)
-            good.send(message(BITFIELD, payload=b"\xf0"))
-            serving = asyncio.create_task(good.serve(share.content, share.piece_length))
-            stack.push_async_callback(asyncio.gather, serving)
-            stack.push_async_callback(good.close)
-            verified = 0
-            while verified < HALF:
-                verified += isinstance(await anext(events), PieceVerified)
-            return Victim(engine, torrent, share, directory, good)
-
-        yield make
-
-
-@pytest.fixture
-async def victim(make_victim: Callable[..., Awaitable[Victim]]) -> Victim:
-    return await make_victim()
-
 
 # What can be wrong before the handshake is done. No event tells of it: nobody was met.
 
@@ -168,7 +109,7 @@ async def test_leaving_within_the_handshake(victim: Victim) -> None:
 
 
 async def test_silence_is_not_waited_for_for_ever(
-    make_victim: Callable[..., Awaitable[Victim]],
+    make_victim: MakeVictim,
 ) -> None:
     """Half handshakes, and nothing at all, on connections of either direction."""
     network = NetworkConfig(listen_hosts=("127.0.0.1",), handshake_timeout=1)
@@ -192,7 +133,7 @@ async def test_silence_is_not_waited_for_for_ever(
 
 
 async def test_more_connections_than_there_is_room_for(
-    make_victim: Callable[..., Awaitable[Victim]],
+    make_victim: MakeVictim,
 ) -> None:
     network = NetworkConfig(listen_hosts=("127.0.0.1",), max_connections=3)
     victim = await make_victim(network)
@@ -555,21 +496,6 @@ async def test_requests_that_cannot_be_refused_are_dropped_in_silence(victim: Vi
 
 def handshake_of(victim: Victim) -> bytes:
     return victim.good.engine_handshake
-
-
-async def dropped(events: AsyncIterator[object], hostile: RawPeer) -> str:
-    """Wait until the hostile peer is dropped; returns the reason."""
-    async for event in events:
-        if event == PeerDisconnected(
-            PeerAddress("127.0.0.1", hostile.port), getattr(event, "reason", "")
-        ):
-            return event.reason
-    raise AssertionError("it was not dropped")
-
-
-def events_now(events: AsyncIterator[object]) -> list[object]:
-    """The events that are there already."""
-    return list(events._pending)
 
 
 @asynccontextmanager

@@ -12,11 +12,9 @@ from .client import BITTORRENT_PORT, CONTROL_PORT, Client, Encryption, printed_v
 
 ENCRYPTION: dict[Encryption, tuple[str, ...]] = {
     Encryption.DEFAULT: (),
-    # Both: the one makes it refuse and skip the plain handshake, the other the plain payload.
+    # The one makes it refuse and skip the plain handshake, the other the plain payload.
     Encryption.REQUIRED: ("--bt-require-crypto=true", "--bt-min-crypto-level=arc4"),
     Encryption.OBFUSCATED: ("--bt-require-crypto=true", "--bt-min-crypto-level=plain"),
-    # It has no such setting: it begins in plaintext, and answers what it is asked in.
-    Encryption.DISABLED: (),
 }
 
 
@@ -25,7 +23,7 @@ class Aria2(Client):
 
     name = "aria2"
     program = "aria2c"
-    can_obfuscate = True
+    settings = frozenset(ENCRYPTION)  # it cannot be told to refuse encryption
     noise = re.compile(r"^$|rpc|RPC|Http(Server|Listen)|^(POST|Host|Accept|Content-Length)")
 
     @classmethod

@@ -28,7 +28,7 @@ class Encryption(enum.Enum):
     DEFAULT = "default"  # left as the client comes, but both ways work
     REQUIRED = "required"  # RC4, nothing else
     OBFUSCATED = "obfuscated"  # an encrypted handshake, but the rest in plaintext
-    DISABLED = "disabled"  # as far as the client knows such a thing
+    DISABLED = "disabled"  # refused from others, too
 
 
 class ClientError(Exception):
@@ -52,7 +52,7 @@ class Client(ABC):
 
     name: ClassVar[str]
     program: ClassVar[str]
-    can_obfuscate: ClassVar[bool] = False  # whether it has a setting for Encryption.OBFUSCATED
+    settings: ClassVar[frozenset[Encryption]] = frozenset(Encryption)  # what it can be told
     environment: ClassVar[Mapping[str, str]] = {}
     noise: ClassVar[re.Pattern[str]] = re.compile("^$")  # lines of its log that say nothing
 
@@ -100,14 +100,18 @@ class Client(ABC):
     def is_complete(self) -> bool:
         """Whether it has, and has checked, all of the torrent."""
 
-    def wait_complete(self, seconds: float) -> None:
+    def wait_complete(self, seconds: float, *others: Client) -> None:
         """Wait until it has everything.
 
         Raises:
-            ClientError: it ended, or it takes longer.
+            ClientError: it or one of the others ended, or it takes longer.
         """
         begun = time.monotonic()
-        if not until(lambda: self._alive() and self.is_complete(), seconds, POLL_SECONDS):
+
+        def complete() -> bool:
+            return all(one.check_alive() for one in (self, *others)) and self.is_complete()
+
+        if not until(complete, seconds, POLL_SECONDS):
             raise self.error(f"not complete after {time.monotonic() - begun:.0f} s")
 
     def stop(self) -> None:
@@ -131,7 +135,8 @@ class Client(ABC):
         environment = {"HOME": str(self.home), "LC_ALL": "C.UTF-8", **self.environment}
         self._running = self.host.start(command, self.log, environment)
 
-    def _alive(self) -> bool:
+    def check_alive(self) -> bool:
+        """Raise ClientError if it ended; else true."""
         if self._running is None or self._running.poll() is not None:
             code = self._running and self._running.returncode
             raise self.error(f"it ended with code {code}")
@@ -141,7 +146,7 @@ class Client(ABC):
         """Wait until its remote control answers."""
 
         def answers() -> bool:
-            self._alive()
+            self.check_alive()
             try:
                 self.host.connect(CONTROL_PORT).close()
             except OSError:

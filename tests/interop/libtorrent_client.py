@@ -16,7 +16,6 @@ class Libtorrent(Client):
 
     name = "libtorrent"
     program = sys.executable
-    can_obfuscate = True
     plugins = True  # without them it neither tells of peers (PEX) nor listens to who does
 
     @classmethod

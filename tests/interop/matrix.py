@@ -74,6 +74,7 @@ class Way(enum.Enum):
     WE_DISABLE = "we disable MSE"
 
 
+AS_THEY_COME = (Encryption.DEFAULT, Encryption.DEFAULT)
 ENCRYPTIONS = {  # theirs, ours
     Way.THEY_REQUIRE: (Encryption.REQUIRED, Encryption.DEFAULT),
     Way.THEY_OBFUSCATE: (Encryption.OBFUSCATED, Encryption.DEFAULT),
@@ -147,7 +148,7 @@ def run(case: Case, internet: Internet, tracker: Tracker, root: Path) -> float:
 
 def run_pair(case: Case, internet: Internet, tracker: Tracker, root: Path, share: Share) -> None:
     """A seeder and a leech."""
-    theirs, ours = ENCRYPTIONS.get(case.way, (Encryption.DEFAULT, Encryption.DEFAULT))
+    theirs, ours = ENCRYPTIONS.get(case.way, AS_THEY_COME)
     with hosts_of(case, internet, case.client, OURS.name) as (their_host, our_host):
         foreign = CLIENTS[case.client](their_host, root / "foreign", encryption=theirs)
         millstream = OURS(our_host, root / "millstream", encryption=ours)
@@ -209,7 +210,7 @@ def wait_known(seeder: Client, tracker: Tracker, share: Share) -> None:
 def wait_complete(leech: Client, other: Client, seconds: float) -> None:
     """Wait for the leech; an error shows the other one's log, too."""
     try:
-        leech.wait_complete(seconds)
+        leech.wait_complete(seconds, other)
     except Exception as error:
         error.add_note(str(other.error("the other one")))
         raise
@@ -223,5 +224,5 @@ def cases() -> list[Case]:
         for name, client in CLIENTS.items()
         for way in ways
         for role in Role
-        if way is not Way.THEY_OBFUSCATE or client.can_obfuscate
+        if ENCRYPTIONS.get(way, AS_THEY_COME)[0] in client.settings
     ]

@@ -12,8 +12,7 @@ from .client import BITTORRENT_PORT, CONTROL_PORT, Client, Encryption, printed_v
 BOUNDARY = "millstream-interop"
 ENCRYPTION = {Encryption.DEFAULT: 0, Encryption.REQUIRED: 1, Encryption.DISABLED: 2}
 
-# The legal notice is accepted, and the WebUI trusts its own host: else a password is made up at
-# the first run and printed.
+# The legal notice is accepted, and the WebUI asks nobody on its own host for a password.
 CONFIGURATION = """\
 [LegalNotice]
 Accepted=true
@@ -49,6 +48,7 @@ class QBittorrent(Client):
 
     name = "qbittorrent"
     program = "qbittorrent-nox"
+    settings = frozenset(ENCRYPTION)
 
     @classmethod
     def version(cls) -> str:

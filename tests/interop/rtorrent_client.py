@@ -43,7 +43,6 @@ class RTorrent(Client):
 
     name = "rtorrent"
     program = "rtorrent"
-    can_obfuscate = True
     environment: ClassVar[dict[str, str]] = {"TERM": "xterm"}
 
     @classmethod

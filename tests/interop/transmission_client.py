@@ -15,8 +15,6 @@ SEEDING = 6
 ENCRYPTION = {
     Encryption.DEFAULT: 1,  # preferred
     Encryption.REQUIRED: 2,
-    # It begins in plaintext, but answers who asks for encryption: there is no refusing.
-    Encryption.DISABLED: 0,
 }
 
 
@@ -25,6 +23,7 @@ class Transmission(Client):
 
     name = "transmission"
     program = "transmission-daemon"
+    settings = frozenset(ENCRYPTION)  # 0 does not refuse encryption, it only does not begin with it
 
     _session = ""
 

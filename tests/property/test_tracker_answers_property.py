@@ -13,6 +13,7 @@ from millstream.protocol.address_scope import is_global
 from millstream.protocol.bencode import encode
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
+from millstream.protocol.percent import quote
 from millstream.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse
 from millstream.tracker.http_announce import MAX_PEERS, announce_url, parse_announce
 from millstream.tracker.http_answer import MAX_WORDS
@@ -24,7 +25,7 @@ from millstream.tracker.interval import (
     sane_min_interval,
 )
 from millstream.tracker.scrape import parse_scrape, scrape_url
-from millstream.tracker.tracker_url import TrackerUrl, quote
+from millstream.tracker.tracker_url import TrackerUrl
 from millstream.tracker.udp_exchange import UdpConnections, UdpExchange
 from millstream.tracker.udp_packets import (
     MAX_SCRAPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Callable
 from itertools import count
@@ -168,3 +169,9 @@ class _Conversation:
     def connection_lost(self, reason: Exception | None) -> None:
         self.is_lost = True
         self.peer.connections.remove(self)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait, in virtual time, until a condition holds."""
+    while not condition():  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(0.05)

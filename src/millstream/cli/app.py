@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from millstream.cli import create, demo, download, info, magnet, scrape, seed, tracker, verify
+from millstream.cli import (
+    create,
+    demo,
+    download,
+    info,
+    magnet,
+    peers,
+    scrape,
+    seed,
+    tracker,
+    verify,
+)
 from millstream.cli.exit_codes import MEANINGS
 from millstream.cli.failures import DEBUG_VARIABLE, debug_wanted, report
 
@@ -35,7 +46,8 @@ app = typer.Typer(
         "  millstream demo\n"
         "  millstream create ~/Pictures\n"
         "  millstream seed Pictures.torrent -o ~\n"
-        "  millstream download Pictures.torrent -o ~/Downloads --peer 192.0.2.7:6881"
+        "  millstream download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n"
+        "  millstream download ubuntu.torrent --select 1,3-5 --limit-down 2M"
     ),
     epilog=EPILOG,
     no_args_is_help=True,
@@ -44,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (download, seed, create, info, magnet, verify, scrape, tracker, demo):
+for module in (download, seed, peers, create, info, magnet, verify, scrape, tracker, demo):
     app.command(help=_paragraphs(module.COMMAND), epilog=module.EPILOG)(module.COMMAND)
 
 

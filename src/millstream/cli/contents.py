@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 class ContentFile(NamedTuple):
-    """A file: its path below the directory of the download, its place in the torrent, its size."""
+    """A file: its path below the directory of the download, its place in the torrent, its size.
+
+    `file_index` counts all files of the torrent, from 0, also those that are not stored.
+    """
 
     path: str
     offset: int
     length: int
+    file_index: int = 0
 
     def pieces(self, piece_length: int) -> range:
         """The pieces that hold bytes of the file."""
@@ -40,8 +44,8 @@ def content_files(metainfo: Metainfo) -> list[ContentFile]:
     from millstream.storage.layout import FileLayout
 
     return [
-        ContentFile(file.path, file.offset, file.length)
-        for file in FileLayout.from_metainfo(metainfo).files
+        ContentFile(file.path, file.offset, file.length, index)
+        for index, file in enumerate(FileLayout.from_metainfo(metainfo).files)
         if file.path is not None
     ]
 

@@ -24,7 +24,7 @@ import typer
 from millstream.cli.create import make_torrent, write_whole
 from millstream.cli.display import Display, open_display
 from millstream.cli.exit_codes import CommandError, ExitCode
-from millstream.cli.following import follow
+from millstream.cli.following import Following
 from millstream.cli.formatting import (
     format_duration,
     format_rate,
@@ -210,7 +210,8 @@ async def _download(display: Display, torrent: bytes, target: Path, port: int) -
     async with create_native_engine(engine_config(port=0), save_path=target) as engine:
         begun = monotonic()
         added = await engine.add(torrent, peers=[PeerAddress("127.0.0.1", port)])
-        await follow(display, added, added.wait_complete(), FRAME_INTERVAL)
+        following = Following(display, added, interval=FRAME_INTERVAL, named_peers=1)
+        await following.until(added.wait_complete())
         return Measured(added.metainfo.total_length, monotonic() - begun)
 
 

@@ -1,7 +1,8 @@
 """How a command says what it does: live on a terminal, plain lines elsewhere, JSON for scripts.
 
 A command knows none of the three: it tells a `Display` what happened (`event`), how a transfer
-stands (`transfer`) and how far a count has come (`count`).
+stands (`transfer`), who its peers are (`peers`), how a tracker's swarms stand (`swarms`) and how far
+a count has come (`count`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
 from millstream.cli.failures import debug_wanted
+from millstream.cli.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from millstream import TorrentStatus
+    from millstream import InfoHash, ScrapeEntry
 
 JsonValue: TypeAlias = (
     "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -42,11 +44,17 @@ class Display(Protocol):
     def note(self, sentence: str, /) -> None:
         """A line for people only."""
 
-    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
-        """How a torrent stands; `pieces` has one byte per piece as of `Torrent.piece_states()`.
+    def transfer(self, snapshot: Snapshot) -> None:
+        """How a torrent stands.
 
         Called as often as is convenient: each display keeps its own pace.
         """
+
+    def peers(self, snapshot: Snapshot) -> None:
+        """Who a torrent's peers are, for a command that is about them. At any pace, too."""
+
+    def swarms(self, swarms: Mapping[InfoHash, ScrapeEntry]) -> None:
+        """How all swarms of a tracker stand. At any pace, too."""
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
         """How far a long work is: `doing` something ("Hashing") with `what`, in pieces or bytes."""
@@ -72,7 +80,13 @@ class Silent:
     def note(self, sentence: str, /) -> None:
         """Nothing."""
 
-    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
+    def transfer(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def peers(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def swarms(self, swarms: Mapping[InfoHash, ScrapeEntry]) -> None:
         """Nothing."""
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:

@@ -10,7 +10,7 @@ import typer
 
 from millstream.cli.display import Display, open_display
 from millstream.cli.exit_codes import Interrupted
-from millstream.cli.following import INTERVAL, follow, keep_showing
+from millstream.cli.following import INTERVAL, Following
 from millstream.cli.formatting import (
     format_duration,
     format_percent,
@@ -20,40 +20,58 @@ from millstream.cli.formatting import (
     safe_text,
 )
 from millstream.cli.options import (
+    AllowLocalOption,
+    EncryptionOption,
     JsonOption,
+    LimitDownOption,
+    LimitUpOption,
+    NoPexOption,
     PeerOption,
+    PortOption,
     QuietOption,
-    TorrentArgument,
-    parse_peers,
+    ShowPeersOption,
+    SourceArgument,
+    TrackerOption,
 )
 from millstream.cli.running import run
-from millstream.cli.settings import engine_config
-from millstream.cli.torrent_file import read_torrent
+from millstream.cli.selection import Selection
+from millstream.cli.swarm_options import SwarmOptions, read_swarm_options
+from millstream.cli.torrent_source import read_source
 
 if TYPE_CHECKING:
-    from millstream import EngineConfig, Metainfo, PeerAddress, Torrent, TorrentStatus
+    from millstream import Engine, Magnet, Metainfo, Torrent
 
-EPILOG = "[bold]Example[/bold]\n  millstream download ubuntu.torrent -o ~/Downloads --peer 192.0.2.7:6881"
+EPILOG = (
+    "[bold]Examples[/bold]\n"
+    "  millstream download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n"
+    "  millstream download ubuntu.torrent --select '*.iso' --peer 192.0.2.7:6881"
+)
 
 
 def download(
-    torrent: TorrentArgument,
+    torrent: SourceArgument,
     *,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="Put the files into this directory."),
     ] = Path(),
-    peer: PeerOption = None,
-    port: Annotated[
-        int | None,
+    select: Annotated[
+        list[str] | None,
         typer.Option(
-            min=0,
-            max=65535,
-            metavar="N",
-            help="Listen on this port; 0 takes any free one, and so does leaving it out.",
+            metavar="FILES",
+            help="Get these files only: numbers as of `millstream info`, such as 1,4-6, or names, "
+            "such as '*.mkv' or 'extras/*'; may be repeated.",
             show_default=False,
         ),
     ] = None,
+    peer: PeerOption = None,
+    tracker: TrackerOption = None,
+    port: PortOption = None,
+    limit_down: LimitDownOption = None,
+    limit_up: LimitUpOption = None,
+    encryption: EncryptionOption = "prefer",
+    allow_local: AllowLocalOption = False,
+    no_pex: NoPexOption = False,
     sequential: Annotated[
         bool, typer.Option("--sequential", help="Get the pieces in order, to play a file early.")
     ] = False,
@@ -67,21 +85,41 @@ def download(
             "--preallocate", help="Take the room on the disk first; else files are sparse."
         ),
     ] = False,
+    show_peers: ShowPeersOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Download the files of a torrent.
 
     Every piece is checked before it is written. Files that are there already are checked first, so
-    a download that was stopped goes on where it was.
+    a download that was stopped goes on where it was. Trackers that fail are named, and asked again:
+    without peers a download waits.
     """
-    peers = parse_peers(peer)
+    selection = Selection(select) if select else None
+    options = read_swarm_options(
+        peer=peer,
+        tracker=tracker,
+        port=port,
+        limit_down=limit_down,
+        limit_up=limit_up,
+        encryption=encryption,
+        allow_local=allow_local,
+        no_pex=no_pex,
+        preallocate=preallocate,
+    )
     with open_display(json=json, quiet=quiet) as display:
         job = Download(
-            display, read_torrent(torrent), output, peers, sequential=sequential, seed=seed
+            display,
+            torrent,
+            output,
+            options,
+            selection=selection,
+            sequential=sequential,
+            seed=seed,
+            show_peers=show_peers,
         )
         try:
-            run(lambda: job.run(engine_config(port=port, preallocate=preallocate)))
+            run(job.run)
         except Interrupted as stop:
             job.tell_stop(stop)
 
@@ -92,78 +130,128 @@ class Download:
     def __init__(
         self,
         display: Display,
-        metainfo: Metainfo,
+        source: str,
         save_path: Path,
-        peers: list[PeerAddress],
+        options: SwarmOptions,
         *,
+        selection: Selection | None = None,
         sequential: bool = False,
         seed: bool = False,
+        show_peers: bool = False,
     ) -> None:
         self._display = display
-        self._metainfo = metainfo
+        self._source = source
         self._save_path = save_path
-        self._peers = peers
+        self._options = options
+        self._selection = selection
         self._sequential = sequential
         self._seed = seed
-        self._name = safe_text(metainfo.name)
-        self._progress = 0.0
+        self._show_peers = show_peers
+        self._progress: float | None = None
         self._is_complete = False
 
-    async def run(self, config: EngineConfig, *, interval: float = INTERVAL) -> None:
+    async def run(self, interval: float = INTERVAL) -> None:
         """Download, and seed if asked to."""
-        from millstream import create_native_engine
+        from millstream import Metainfo, create_native_engine
 
-        async with create_native_engine(config, save_path=self._save_path) as engine:
+        source = await read_source(self._source)
+        if self._selection is not None and isinstance(source, Metainfo):
+            self._selection(source)  # before anything is opened or written
+        async with create_native_engine(self._options.config, save_path=self._save_path) as engine:
             torrent = await engine.add(
-                self._metainfo, sequential=self._sequential, peers=self._peers
+                source,
+                sequential=self._sequential,
+                peers=self._options.peers,
+                trackers=self._options.trackers,
+                select=self._selection,
             )
-            self._display.event(
-                "started",
-                name=self._metainfo.name,
-                infohash=str(torrent.info_hash),
-                total_length=self._metainfo.total_length,
-                piece_count=self._metainfo.piece_count,
-                save_path=str(self._save_path),
-                port=engine.listen_port,
+            following = Following(
+                self._display,
+                torrent,
+                interval=interval,
+                show_peers=self._show_peers,
+                named_peers=len(self._options.peers) + len(torrent.magnet.peers),
             )
+            self._tell_start(engine, torrent, source)
             try:
-                await self._until_complete(torrent, interval)
+                await self._until_complete(torrent, following)
             finally:
-                self._progress = torrent.status().progress
+                if torrent.has_metadata:
+                    self._progress = torrent.status().progress
             if self._seed:
                 self._display.event(
                     "seeding",
-                    f"Seeding {self._name} on port {engine.listen_port}; Ctrl-C stops.",
-                    name=self._metainfo.name,
+                    f"Seeding {safe_text(torrent.name)} on port {engine.listen_port}; "
+                    "Ctrl-C stops.",
+                    name=torrent.name,
                     infohash=str(torrent.info_hash),
                     port=engine.listen_port,
                 )
-                await keep_showing(self._display, torrent)
+                await following.until_cancelled()
 
-    async def _until_complete(self, torrent: Torrent, interval: float) -> None:
-        await follow(self._display, torrent, torrent.wait_checked(), interval)
+    async def _until_complete(self, torrent: Torrent, following: Following) -> None:
+        if not torrent.has_metadata:
+            await following.until(torrent.wait_metadata())
+            self._tell_metadata(torrent.metainfo)
+        await following.until(torrent.wait_checked())
         begun = monotonic()
-        await follow(self._display, torrent, torrent.wait_complete(), interval)
+        await following.until(torrent.wait_complete())
         self._is_complete = True
-        self._tell_complete(torrent.status(), monotonic() - begun)
+        self._tell_complete(torrent, monotonic() - begun)
 
-    def _tell_complete(self, status: TorrentStatus, seconds: float) -> None:
+    def _tell_start(self, engine: Engine, torrent: Torrent, source: Metainfo | Magnet) -> None:
+        metainfo = torrent.metainfo if torrent.has_metadata else None
+        self._display.event(
+            "started",
+            name=source.name,
+            infohash=str(torrent.info_hash),
+            total_length=None if metainfo is None else metainfo.total_length,
+            piece_count=None if metainfo is None else metainfo.piece_count,
+            save_path=str(self._save_path),
+            port=engine.listen_port,
+        )
+
+    def _tell_metadata(self, metainfo: Metainfo) -> None:
+        from millstream.cli.contents import content_files
+
+        count = len(content_files(metainfo))
+        self._display.event(
+            "metadata",
+            f"Got the metadata: {safe_text(metainfo.name)}, {format_size(metainfo.total_length)} "
+            f"in {plural(count, 'file')}",
+            good=True,
+            name=metainfo.name,
+            infohash=str(metainfo.info_hash),
+            total_length=metainfo.total_length,
+            piece_count=metainfo.piece_count,
+            file_count=count,
+        )
+
+    def _tell_complete(self, torrent: Torrent, seconds: float) -> None:
+        status, metainfo = torrent.status(), torrent.metainfo
+        name = safe_text(torrent.name)
         rate = status.downloaded / seconds if seconds else 0.0
-        pieces = plural(status.piece_count, "piece")
+        if status.total_length == metainfo.total_length:
+            checked = f"all {plural(status.piece_count, 'piece')} verified"
+        elif self._selection is not None:
+            count, among = self._selection.chosen_count, self._selection.file_count
+            checked = f"{count} of {plural(among, 'file')}, every piece verified"
+        else:
+            checked = "the files that the link selects, every piece verified"
         if status.downloaded:
             sentence = (
-                f"{self._name}: {format_size(status.downloaded)} in {format_duration(seconds)}, "
-                f"{format_rate(rate)}; all {pieces} verified"
+                f"{name}: {format_size(status.downloaded)} in {format_duration(seconds)}, "
+                f"{format_rate(rate)}; {checked}"
             )
         else:
             size = format_size(status.total_length)
-            sentence = f"{self._name} was there already: {size}, all {pieces} verified"
+            sentence = f"{name} was there already: {size}, {checked}"
         self._display.event(
             "complete",
             sentence,
             good=True,
-            name=self._metainfo.name,
-            infohash=str(self._metainfo.info_hash),
+            name=torrent.name,
+            infohash=str(torrent.info_hash),
             total_length=status.total_length,
             piece_count=status.piece_count,
             downloaded=status.downloaded,
@@ -179,11 +267,17 @@ class Download:
         if self._is_complete:
             self._display.event("stopped", "Stopped seeding.", progress=1.0, exit_code=0)
             return
+        if self._progress is None:
+            sentence = "Stopped before the torrent's metadata was here. Nothing was written."
+        else:
+            sentence = (
+                f"Stopped at {format_percent(self._progress)}. The same command goes on from "
+                "here: it checks the files on disk first."
+            )
         self._display.event(
             "stopped",
-            f"Stopped at {format_percent(self._progress)}. The same command goes on from here: "
-            "it checks the files on disk first.",
-            progress=round(self._progress, 4),
+            sentence,
+            progress=round(self._progress or 0.0, 4),
             exit_code=int(stop.code),
         )
         raise typer.Exit(int(stop.code))

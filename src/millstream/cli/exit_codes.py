@@ -27,13 +27,13 @@ class ExitCode(enum.IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.OK: "success; also when seeding or tracking is ended by Ctrl-C",
+    ExitCode.OK: "success; also when Ctrl-C ends seeding, watching or tracking",
     ExitCode.FAILURE: "unexpected failure",
-    ExitCode.USAGE: "wrong usage, or a file that is no usable torrent",
+    ExitCode.USAGE: "wrong usage, or no usable torrent, link or selection of files",
     ExitCode.UNFINISHED: "stopped before it was finished",
     ExitCode.BAD_DATA: "data is missing or does not match the torrent",
     ExitCode.STORAGE: "a path could not be read or written, or the disk is full",
-    ExitCode.NETWORK: "the network could not be used, for instance a port is taken",
+    ExitCode.NETWORK: "the network could not be used: a port is taken, no URL or tracker answers",
     # What a shell reports for a program that SIGINT ended: 128 + 2.
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C before it was finished",
 }

@@ -7,6 +7,9 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from millstream.cli.display import Display
+from millstream.cli.snapshot import Snapshot
+from millstream.cli.tracker_news import TrackerNews
+from millstream.cli.waiting import waiting_for
 from millstream.errors import TorrentFailedError
 
 if TYPE_CHECKING:
@@ -16,35 +19,85 @@ if TYPE_CHECKING:
 INTERVAL = 0.25
 
 
-async def follow(
-    display: Display, torrent: Torrent, until: Coroutine[Any, Any, None], interval: float = INTERVAL
-) -> None:
-    """Show the torrent until `until` returns: `torrent.wait_checked()` or `.wait_complete()`.
+class Following:
+    """Tells a display how a torrent stands, again and again, and what its trackers say.
 
-    Raises:
-        MillstreamError: the torrent failed; the error is the one that stopped it.
+    Args:
+        display: where.
+        torrent: the torrent.
+        interval: seconds between two looks.
+        show_peers: whether its peers are shown, too.
+        named_peers: how many peers the user or the magnet link named.
     """
-    waiting = asyncio.ensure_future(until)
-    try:
-        is_over = False
-        while not is_over:
-            finished, _ = await asyncio.wait({waiting}, timeout=interval)
-            is_over = bool(finished)
-            display.transfer(torrent.name, torrent.status(), torrent.piece_states())
-        waiting.result()
-    except TorrentFailedError as failure:
-        raise (torrent.error or failure) from None
-    finally:
-        waiting.cancel()
 
+    def __init__(
+        self,
+        display: Display,
+        torrent: Torrent,
+        *,
+        interval: float = INTERVAL,
+        show_peers: bool = False,
+        named_peers: int = 0,
+    ) -> None:
+        self._display = display
+        self._torrent = torrent
+        self._interval = interval
+        self._show_peers = show_peers
+        self._named_peers = named_peers
+        self._news = TrackerNews()
 
-async def keep_showing(display: Display, torrent: Torrent, interval: float = 2 * INTERVAL) -> None:
-    """Show a seeding torrent until the task is cancelled.
+    def snapshot(self) -> Snapshot:
+        """The torrent now."""
+        torrent = self._torrent
+        status = torrent.status()
+        waits = not status.peers and str(status.state.value) in {
+            "fetching metadata",
+            "downloading",
+            "seeding",
+        }
+        return Snapshot(
+            name=torrent.name,
+            status=status,
+            pieces=torrent.piece_states(),
+            waiting_for=waiting_for(torrent.trackers(), self._named_peers) if waits else "",
+            peers=torrent.peers() if self._show_peers else None,
+        )
 
-    Raises:
-        MillstreamError: the torrent failed; the error is the one that stopped it.
-    """
-    while torrent.error is None:
-        display.transfer(torrent.name, torrent.status(), torrent.piece_states())
-        await asyncio.sleep(interval)
-    raise torrent.error
+    def show(self) -> None:
+        """Show the torrent as it is now."""
+        self.tell_news()
+        self._display.transfer(self.snapshot())
+
+    def tell_news(self) -> None:
+        """Say what is new at its trackers."""
+        self._news.tell(self._display, self._torrent.trackers())
+
+    async def until(self, end: Coroutine[Any, Any, object]) -> None:
+        """Show the torrent until `end` returns, such as `torrent.wait_complete()`.
+
+        Raises:
+            MillstreamError: the torrent failed; the error is the one that stopped it.
+        """
+        waiting = asyncio.ensure_future(end)
+        try:
+            is_over = False
+            while not is_over:
+                finished, _ = await asyncio.wait({waiting}, timeout=self._interval)
+                is_over = bool(finished)
+                self.show()
+            waiting.result()
+        except TorrentFailedError as failure:
+            raise (self._torrent.error or failure) from None
+        finally:
+            waiting.cancel()
+
+    async def until_cancelled(self) -> None:
+        """Show a seeding torrent until the task is cancelled.
+
+        Raises:
+            MillstreamError: the torrent failed; the error is the one that stopped it.
+        """
+        while self._torrent.error is None:
+            self.show()
+            await asyncio.sleep(2 * self._interval)
+        raise self._torrent.error

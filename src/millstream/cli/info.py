@@ -10,36 +10,45 @@ from millstream.cli.contents import ContentFile, content_files
 from millstream.cli.display import JsonValue
 from millstream.cli.file_tree import tree_lines
 from millstream.cli.formatting import format_size, plural, safe_text
-from millstream.cli.options import JsonOption, TorrentArgument
-from millstream.cli.torrent_file import read_torrent
+from millstream.cli.options import JsonOption, SourceArgument
+from millstream.cli.running import run
+from millstream.cli.torrent_source import read_source
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from millstream import Metainfo
+    from millstream import Magnet, Metainfo
 
 EPILOG = "[bold]Example[/bold]\n  millstream info ubuntu.torrent"
 
 
-def info(torrent: TorrentArgument, *, json: JsonOption = False) -> None:
+def info(torrent: SourceArgument, *, json: JsonOption = False) -> None:
     """Show what is in a torrent: its name, size, files and trackers.
 
-    With `--json` it is one object on one line.
+    The files have the numbers that `millstream download --select` takes. Of a magnet link it shows
+    what the link says; nobody is asked for more. With `--json` it is one object on one line.
     """
     if json:
         from millstream.cli.json_lines import JsonLines
 
         with JsonLines(sys.stdout) as lines:
-            metainfo = read_torrent(torrent)
-            lines.write("info", facts(metainfo, content_files(metainfo)))
+            lines.write("info", facts_of(run(lambda: read_source(torrent))))
         return
     from rich.console import Console
 
-    metainfo = read_torrent(torrent)
-    show(Console(highlight=False), metainfo, content_files(metainfo))
+    show_source(Console(highlight=False), run(lambda: read_source(torrent)))
 
 
 COMMAND = info
+
+
+def facts_of(source: Metainfo | Magnet) -> dict[str, JsonValue]:
+    """The keys of `info --json`."""
+    from millstream import Metainfo
+
+    if isinstance(source, Metainfo):
+        return facts(source, content_files(source))
+    return magnet_facts(source)
 
 
 def facts(metainfo: Metainfo, files: list[ContentFile]) -> dict[str, JsonValue]:
@@ -56,7 +65,22 @@ def facts(metainfo: Metainfo, files: list[ContentFile]) -> dict[str, JsonValue]:
         "creation_date": metainfo.creation_date,
         "trackers": [list(tier) for tier in metainfo.trackers],
         "web_seeds": list(metainfo.web_seeds),
-        "files": [{"path": file.path, "length": file.length} for file in files],
+        "files": [
+            {"number": number, "path": file.path, "length": file.length}
+            for number, file in enumerate(files, 1)
+        ],
+    }
+
+
+def magnet_facts(magnet: Magnet) -> dict[str, JsonValue]:
+    """The keys of `info --json` that a magnet link can tell; `selected` counts files from 0."""
+    return {
+        "name": magnet.name,
+        "infohash": str(magnet.info_hash),
+        "trackers": [[url] for url in magnet.trackers],
+        "web_seeds": list(magnet.web_seeds),
+        "peers": [str(peer) for peer in magnet.peers],
+        "selected": None if magnet.select is None else str(magnet.select),
     }
 
 
@@ -84,23 +108,57 @@ def rows(metainfo: Metainfo, file_count: int) -> list[tuple[str, str]]:
     ]
 
 
+def magnet_rows(magnet: Magnet) -> list[tuple[str, str]]:
+    """What a magnet link says: a label and a value; what it lacks is left out."""
+    found = [
+        ("Name", magnet.name or ""),
+        ("Infohash", str(magnet.info_hash)),
+        *_labelled("Tracker", magnet.trackers),
+        *_labelled("Web seed", magnet.web_seeds),
+        *_labelled("Peer", [str(peer) for peer in magnet.peers]),
+        ("Selected", "" if magnet.select is None else f"{magnet.select}, files counted from 0"),
+    ]
+    return [(label, safe_text(value)) for label, value in found if value]
+
+
+def show_source(console: Console, source: Metainfo | Magnet) -> None:
+    """Print what a torrent or a link says."""
+    from millstream import Metainfo
+
+    if isinstance(source, Metainfo):
+        show(console, source, content_files(source))
+    else:
+        _show_rows(console, magnet_rows(source))
+
+
 def show(console: Console, metainfo: Metainfo, files: list[ContentFile]) -> None:
     """Print the facts and the tree; wide lines are left to the terminal, not cut."""
     from rich.text import Text
 
-    for label, value in rows(metainfo, len(files)):
-        console.print(Text.assemble((f"{label:<11}", "bold"), value), soft_wrap=True)
+    _show_rows(console, rows(metainfo, len(files)))
     console.print()
     tree = tree_lines(
         ((file.path, file.length) for file in files), ascii_only=console.options.ascii_only
     )
+    # The one file of a torrent needs no number.
+    width = len(f"{len(files)}") if metainfo.is_multi_file else 0
     for line in tree:
+        number = "" if line.number is None else f"{line.number}"
         text = Text.assemble(
-            (line.guide, "dim"), (line.name, "bold blue" if line.is_directory else "")
+            (f"{number:>{width}} " if width else "", "cyan"),
+            (line.guide, "dim"),
+            (line.name, "bold blue" if line.is_directory else ""),
         )
         if line.size:
             text.append(f"  {line.size}", "dim")
         console.print(text, soft_wrap=True)
+
+
+def _show_rows(console: Console, found: list[tuple[str, str]]) -> None:
+    from rich.text import Text
+
+    for label, value in found:
+        console.print(Text.assemble((f"{label:<11}", "bold"), value), soft_wrap=True)
 
 
 def _labelled(label: str, values: list[str] | tuple[str, ...]) -> list[tuple[str, str]]:

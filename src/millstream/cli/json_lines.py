@@ -3,10 +3,18 @@
 Every object has the key `event`. The keys of each event are part of the interface: they are added
 to, never renamed.
 
-- `started`: `name`, `infohash`, `total_length`, `piece_count`, `save_path`, `port`
-- `progress`, about once a second: either a transfer with the keys of TRANSFER_KEYS, or a count
-  with `doing`, `done`, `total`, `unit`
+- `started`: `name`, `infohash`, `total_length`, `piece_count`, `save_path`, `port`; of a magnet link
+  the sizes are null, and so is the name if the link has none
+- `metadata`, of a magnet link, when it is here: `name`, `infohash`, `total_length`, `piece_count`,
+  `file_count`
+- `tracker`, when its answer is another one: `url`, `state` (`working`, `failed`, `disabled`),
+  `error`, `warning`, `seeders`, `leechers`, `peers` (how many it named), `next_announce`
+- `progress`, about once a second: either a transfer with the keys of TRANSFER_KEYS and
+  `waiting_for` (why it has no peers, in words), or a count with `doing`, `done`, `total`, `unit`
+- `peers`, about once a second, of `millstream peers` and with `--show-peers`: `seeds`, `waiting_for`
+  and `peers`, each of which has `address` and the keys of PEER_KEYS
 - `seeding`: `name`, `infohash`, `port`
+- `watching`: `name`, `infohash`, `port`
 - `file_made`, `torrent_made`, `seeder_ready`, `downloaded`, `compared`: the steps of `demo`
 - `complete`, once, when the work is done; its keys are those of the command
 - `info`, alone: the answer of `millstream info`
@@ -25,21 +33,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from millstream.cli.display import JsonValue, Unit
 from millstream.cli.exit_codes import exit_code_of
 from millstream.cli.failures import is_reportable, sentence_of
+from millstream.cli.snapshot import Snapshot
+from millstream.cli.swarm_changes import SwarmChanges
 
 if TYPE_CHECKING:
-    from millstream import TorrentStatus
+    from millstream import InfoHash, PeerStatus, ScrapeEntry
 
 INTERVAL = 1.0
 
 TRANSFER_KEYS = (
     "progress",
+    "metadata_progress",
     "pieces_have",
     "piece_count",
     "checked_pieces",
@@ -55,6 +66,19 @@ TRANSFER_KEYS = (
     "eta",
 )
 
+PEER_KEYS = (
+    "client",
+    "incoming",
+    "progress",
+    "download_rate",
+    "upload_rate",
+    "downloaded",
+    "uploaded",
+    "flags",
+    "source",
+    "encryption",
+)
+
 
 class JsonLines:
     """Writes events as lines of JSON, flushed one by one."""
@@ -64,6 +88,7 @@ class JsonLines:
         self._clock = clock
         self._next = -1.0
         self._last_doing = ""
+        self._swarms = SwarmChanges()
 
     def event(
         self, name: str, sentence: str = "", /, *, good: bool | None = None, **facts: JsonValue
@@ -74,13 +99,33 @@ class JsonLines:
     def note(self, sentence: str, /) -> None:
         """Nothing: it is for people."""
 
-    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
+    def transfer(self, snapshot: Snapshot) -> None:
         """Write a status about once a second, and at each change of state."""
-        state = str(status.state.value)
+        state = str(snapshot.status.state.value)
         if self._is_due(state):
             facts: dict[str, JsonValue] = {"state": state}
-            facts.update({key: _rounded(getattr(status, key)) for key in TRANSFER_KEYS})
+            facts.update({key: _rounded(getattr(snapshot.status, key)) for key in TRANSFER_KEYS})
+            facts["waiting_for"] = snapshot.waiting_for or None
             self.write("progress", facts)
+            if snapshot.peers is not None:
+                self._write_peers(snapshot, snapshot.peers)
+
+    def peers(self, snapshot: Snapshot) -> None:
+        """Write the peers about once a second, and at each change of state."""
+        if self._is_due(str(snapshot.status.state.value)):
+            self._write_peers(snapshot, snapshot.peers or ())
+
+    def swarms(self, swarms: Mapping[InfoHash, ScrapeEntry]) -> None:
+        """Write the swarms that changed."""
+        changed, _ = self._swarms.look(swarms)
+        for info_hash, counts in changed:
+            self.event(
+                "swarm",
+                infohash=str(info_hash),
+                seeders=counts.seeders,
+                leechers=counts.leechers,
+                completed=counts.completed,
+            )
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
         """Write a count about once a second."""
@@ -107,6 +152,18 @@ class JsonLines:
     ) -> None:
         if error is not None and is_reportable(error):
             self.event("error", message=sentence_of(error), exit_code=int(exit_code_of(error)))
+
+    def _write_peers(self, snapshot: Snapshot, peers: Sequence[PeerStatus]) -> None:
+        self.event(
+            "peers",
+            seeds=snapshot.status.seeds,
+            waiting_for=snapshot.waiting_for or None,
+            peers=[
+                {"address": str(peer.address)}
+                | {key: _rounded(getattr(peer, key)) for key in PEER_KEYS}
+                for peer in peers
+            ],
+        )
 
     def _is_due(self, doing: str) -> bool:
         now = self._clock()

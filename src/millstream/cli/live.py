@@ -7,13 +7,14 @@ ubuntu-24.04-desktop-amd64.iso                       3,180/5,091 pieces
 3.10 GiB of 4.97 GiB   ↓ 87.3 MB/s   ETA 22 s   12 peers (4 seeds)
 ```
 
-The third line is the piece map: green is there, cyan is there in part, yellow is on its way.
+The third line is the piece map: green is there, cyan is there in part, yellow is on its way. A
+magnet link has no map until its metadata is here.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
@@ -32,10 +33,13 @@ from millstream.cli.formatting import (
     plural,
     safe_text,
 )
+from millstream.cli.peer_table import peer_table
 from millstream.cli.piece_map import cell_character, piece_cells
+from millstream.cli.snapshot import Snapshot
+from millstream.cli.swarm_table import swarm_summary, swarm_table
 
 if TYPE_CHECKING:
-    from millstream import TorrentStatus
+    from millstream import InfoHash, ScrapeEntry
 
 # A work of thousands of steps a second is not drawn thousands of times.
 FRAME_INTERVAL = 1 / 15
@@ -43,6 +47,10 @@ FRAME_INTERVAL = 1 / 15
 HAVE_STYLE = "green"
 PART_STYLE = "cyan"
 ACTIVE_STYLE = "yellow"
+
+# Lines that a table must leave for what stands above it and for the cursor below.
+LINES_BESIDE_TABLE = 7
+MIN_ROWS = 3
 
 
 class LiveView:
@@ -69,12 +77,29 @@ class LiveView:
         """Print the sentence."""
         self._console.print(Text(sentence))
 
-    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
-        """Draw how the transfer stands."""
+    def transfer(self, snapshot: Snapshot) -> None:
+        """Draw how the transfer stands, and its peers if they are wanted."""
         if not self._is_due():
             return
-        view = transfer_view(name, status, pieces, self._console.width, ascii_only=self._ascii)
+        width = self._console.width
+        view = transfer_view(snapshot, width, ascii_only=self._ascii)
+        if snapshot.peers:
+            view = Group(view, Text(), peer_table(snapshot.peers, self._rows, width))
         self._live.update(view, refresh=True)
+
+    def peers(self, snapshot: Snapshot) -> None:
+        """Draw the peers."""
+        if self._is_due():
+            table = peer_table(snapshot.peers or (), self._rows, self._console.width)
+            head = peers_head(snapshot, ascii_only=self._ascii)
+            self._live.update(Group(head, Text(), table) if snapshot.peers else head, refresh=True)
+
+    def swarms(self, swarms: Mapping[InfoHash, ScrapeEntry]) -> None:
+        """Draw the swarms."""
+        if self._is_due():
+            head = Text(swarm_summary(swarms), "bold")
+            table = swarm_table(swarms, self._rows)
+            self._live.update(Group(head, Text(), table) if swarms else head, refresh=True)
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
         """Draw how far the count is."""
@@ -91,6 +116,10 @@ class LiveView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
+    @property
+    def _rows(self) -> int:
+        return max(MIN_ROWS, self._console.height - LINES_BESIDE_TABLE)
+
     def _is_due(self) -> bool:
         now = self._clock()
         if now < self._next:
@@ -99,33 +128,41 @@ class LiveView:
         return True
 
 
-def transfer_view(
-    name: str, status: TorrentStatus, pieces: bytes, width: int, *, ascii_only: bool = False
-) -> RenderableType:
-    """The four lines for a torrent in any state."""
-    checking = str(status.state.value) == "checking"
+def transfer_view(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> RenderableType:
+    """The four lines for a torrent in any state; three while its pieces are not known."""
+    status, name = snapshot.status, Text(safe_text(snapshot.name), "bold")
+    facts = Text("   ", no_wrap=True, overflow="crop").join(
+        transfer_facts(snapshot, ascii_only=ascii_only)
+    )
+    state = str(status.state.value)
+    if not status.piece_count:
+        return Group(_sides(name, Text(state, "dim")), _bar(status.metadata_progress), facts)
+    checking = state == "checking"
     counted = status.checked_pieces if checking else status.pieces_have
     fraction = counted / max(1, status.piece_count) if checking else status.progress
     pieces_counted = f"{counted:,}/{plural(status.piece_count, 'piece')}"
-    head = _sides(Text(safe_text(name), "bold"), Text(pieces_counted, "dim"))
-    facts = Text("   ", no_wrap=True, overflow="crop").join(
-        transfer_facts(status, ascii_only=ascii_only)
+    return Group(
+        _sides(name, Text(pieces_counted, "dim")),
+        _bar(fraction),
+        map_text(snapshot.pieces, width, ascii_only=ascii_only),
+        facts,
     )
-    return Group(head, _bar(fraction), map_text(pieces, width, ascii_only=ascii_only), facts)
 
 
-def transfer_facts(status: TorrentStatus, *, ascii_only: bool = False) -> list[Text]:
+def transfer_facts(snapshot: Snapshot, *, ascii_only: bool = False) -> list[Text]:
     """What is said below the map, the most important first."""
-    down, up = ("down ", "up ") if ascii_only else ("↓ ", "↑ ")
-    peers = Text(plural(status.peers, "peer"))
+    status = snapshot.status
+    down, up = _arrows(ascii_only=ascii_only)
     match str(status.state.value):
+        case "fetching metadata":
+            return [_peers(snapshot)]
         case "checking":
             return [Text("checking the files on disk"), Text(f"{status.pieces_have:,} good")]
         case "seeding":
             return [
                 Text(f"{up}{format_rate(status.upload_rate)}", HAVE_STYLE),
                 Text(f"{format_size(status.uploaded)} uploaded"),
-                peers,
+                Text(plural(status.peers, "peer")),
             ]
     facts = [
         Text(f"{format_size(status.bytes_done)} of {format_size(status.total_length)}"),
@@ -135,11 +172,31 @@ def transfer_facts(status: TorrentStatus, *, ascii_only: bool = False) -> list[T
         facts.append(Text(f"{up}{format_rate(status.upload_rate)}"))
     if status.eta is not None:
         facts.append(Text(f"ETA {format_eta(status.eta)}", PART_STYLE))
-    if status.peers:
-        facts.append(peers + Text(f" ({plural(status.seeds, 'seed')})"))
-    else:
-        facts.append(Text("waiting for peers (--peer names one)", ACTIVE_STYLE))
-    return facts
+    return [*facts, _peers(snapshot)]
+
+
+def peers_head(snapshot: Snapshot, *, ascii_only: bool = False) -> RenderableType:
+    """The lines above a table of peers."""
+    status = snapshot.status
+    down, up = _arrows(ascii_only=ascii_only)
+    rates = f"{down}{format_rate(status.download_rate)}   {up}{format_rate(status.upload_rate)}"
+    name = Text(safe_text(snapshot.name), "bold")
+    state = str(status.state.value)
+    # Whoever only watches is "seeding" what little there is: no word for people.
+    known = plural(status.piece_count, "piece")
+    doing = state if state in {"fetching metadata", "checking"} else known
+    return Group(_sides(name, Text(doing, "dim")), _sides(_peers(snapshot), Text(rates)))
+
+
+def _arrows(*, ascii_only: bool) -> tuple[str, str]:
+    return ("down ", "up ") if ascii_only else ("↓ ", "↑ ")
+
+
+def _peers(snapshot: Snapshot) -> Text:
+    if snapshot.waiting_for:
+        return Text(f"no peers: {snapshot.waiting_for}", ACTIVE_STYLE)
+    seeds = f" ({plural(snapshot.status.seeds, 'seed')})" if snapshot.status.piece_count else ""
+    return Text(plural(snapshot.status.peers, "peer") + seeds)
 
 
 def map_text(pieces: bytes, width: int, *, ascii_only: bool = False) -> Text:

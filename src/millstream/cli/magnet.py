@@ -11,8 +11,7 @@ from millstream.cli.options import JsonOption, TorrentArgument
 from millstream.cli.torrent_file import read_torrent
 
 if TYPE_CHECKING:
-    from millstream import Metainfo
-    from millstream.protocol.magnet import Magnet
+    from millstream import Magnet, Metainfo
 
 EPILOG = "[bold]Example[/bold]\n  millstream magnet ubuntu.torrent"
 
@@ -52,15 +51,9 @@ COMMAND = magnet
 
 
 def magnet_of(metainfo: Metainfo, *, no_trackers: bool = False) -> Magnet:
-    """The link to a torrent, with as many trackers and web seeds as links may have."""
-    from millstream.protocol.magnet import MAX_TRACKERS, MAX_WEB_SEEDS, Magnet
+    """The link to a torrent, with or without its trackers and web seeds."""
+    from millstream import Magnet
 
     if no_trackers:
         return Magnet(metainfo.info_hash, metainfo.name)
-    urls = dict.fromkeys(url for tier in metainfo.trackers for url in tier)
-    return Magnet(
-        metainfo.info_hash,
-        metainfo.name,
-        trackers=tuple(urls)[:MAX_TRACKERS],
-        web_seeds=metainfo.web_seeds[:MAX_WEB_SEEDS],
-    )
+    return Magnet.of(metainfo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 TorrentArgument = Annotated[
     Path,
     typer.Argument(metavar="TORRENT", help="The .torrent file.", show_default=False),
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MAGNET|URL|FILE",
+        help="A magnet link, or the URL or file of a .torrent. Put links in quotes.",
+        show_default=False,
+    ),
 ]
 PeerOption = Annotated[
     list[str] | None,
@@ -46,6 +54,43 @@ LimitUpOption = Annotated[
         help="Send at most so much per second, such as 500K or 2M.",
         show_default=False,
     ),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        metavar="N",
+        help="Listen on this port; 0 takes any free one, and so does leaving it out.",
+        show_default=False,
+    ),
+]
+TrackerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="URL",
+        help="A tracker to ask, besides those of the torrent; may be repeated.",
+        show_default=False,
+    ),
+]
+EncryptionOption = Annotated[
+    Literal["prefer", "require", "disable"],
+    typer.Option(help="Whether connections are encrypted; `require` loses the peers that cannot."),
+]
+AllowLocalOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-local",
+        help="Let the torrent name trackers and web seeds at local addresses. Those of --tracker "
+        "and --peer may always be local, and then the torrent's, too.",
+    ),
+]
+NoPexOption = Annotated[
+    bool, typer.Option("--no-pex", help="Do not exchange peers with peers (BEP 11).")
+]
+ShowPeersOption = Annotated[
+    bool, typer.Option("--show-peers", help="Show the peers below the progress.")
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object per line, for scripts.")

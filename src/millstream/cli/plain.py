@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self, TextIO
 
 from millstream.cli.display import JsonValue, Unit
@@ -15,11 +15,16 @@ from millstream.cli.formatting import (
     format_size,
     plural,
 )
+from millstream.cli.peer_lines import peer_lines
+from millstream.cli.snapshot import Snapshot
+from millstream.cli.swarm_changes import SwarmChanges, swarm_line
 
 if TYPE_CHECKING:
-    from millstream import TorrentStatus
+    from millstream import InfoHash, PeerAddress, ScrapeEntry
 
 INTERVAL = 5.0
+# Peers tend to come several at once.
+NEWS_INTERVAL = 1.0
 
 
 class PlainLines:
@@ -30,6 +35,8 @@ class PlainLines:
         self._clock = clock
         self._next = clock() + INTERVAL
         self._last_line = ""
+        self._here: set[PeerAddress] = set()
+        self._swarms = SwarmChanges()
 
     def event(
         self, name: str, sentence: str = "", /, *, good: bool | None = None, **facts: JsonValue
@@ -42,10 +49,31 @@ class PlainLines:
         """Write the sentence."""
         self._write(sentence)
 
-    def transfer(self, name: str, status: TorrentStatus, pieces: bytes) -> None:
+    def transfer(self, snapshot: Snapshot) -> None:
         """Write how the transfer stands, when it is time to."""
         if self._is_due():
-            self._write(transfer_line(status))
+            lines = [transfer_line(snapshot)]
+            if snapshot.peers:
+                lines += peer_lines(snapshot.peers)
+            self._write("\n".join(lines))
+
+    def peers(self, snapshot: Snapshot) -> None:
+        """Write the peers, when it is time to, and soon when others come or go."""
+        peers = snapshot.peers or ()
+        here = {peer.address for peer in peers}
+        if here != self._here:
+            self._here = here
+            self._next = min(self._next, self._clock() + NEWS_INTERVAL)
+        if self._is_due():
+            self._write("\n".join([peers_line(snapshot), *peer_lines(peers)]))
+
+    def swarms(self, swarms: Mapping[InfoHash, ScrapeEntry]) -> None:
+        """Write a line for each swarm that changed."""
+        changed, more = self._swarms.look(swarms)
+        for info_hash, counts in changed:
+            self._write(swarm_line(info_hash, counts))
+        if more:
+            self._write(f"... and {plural(more, 'more swarm')} changed")
 
     def count(self, doing: str, what: str, done: int, total: int, unit: Unit = "piece") -> None:
         """Write how far the count is, when it is time to."""
@@ -75,15 +103,19 @@ class PlainLines:
             self._output.flush()
 
 
-def transfer_line(status: TorrentStatus) -> str:
+def transfer_line(snapshot: Snapshot) -> str:
     """A transfer in one line: `downloading: 62.4 %, 3.10 GiB of 5 GiB, 87.3 MB/s, ...`."""
+    status = snapshot.status
     state = str(status.state.value)
+    peers = _waits(snapshot) or f"{plural(status.peers, 'peer')} ({plural(status.seeds, 'seed')})"
+    if state == "fetching metadata":
+        peers = _waits(snapshot) or plural(status.peers, "peer")
+        return f"{state}: {format_percent(status.metadata_progress)}, {peers}"
     if state == "checking":
         return (
             f"checking: {status.checked_pieces:,} of {plural(status.piece_count, 'piece')}, "
             f"{status.pieces_have:,} good"
         )
-    peers = f"{plural(status.peers, 'peer')} ({plural(status.seeds, 'seed')})"
     if state == "seeding":
         return (
             f"seeding: {format_rate(status.upload_rate)}, "
@@ -95,3 +127,16 @@ def transfer_line(status: TorrentStatus) -> str:
         f"{format_size(status.total_length)}, {format_rate(status.download_rate)}{eta}, {peers}, "
         f"{status.pieces_have:,}/{plural(status.piece_count, 'piece')}"
     )
+
+
+def peers_line(snapshot: Snapshot) -> str:
+    """The peers in one line, above a line for each."""
+    status = snapshot.status
+    return _waits(snapshot) or (
+        f"{plural(status.peers, 'peer')} ({plural(status.seeds, 'seed')}): "
+        f"{format_rate(status.download_rate)} down, {format_rate(status.upload_rate)} up"
+    )
+
+
+def _waits(snapshot: Snapshot) -> str:
+    return f"no peers: {snapshot.waiting_for}" if snapshot.waiting_for else ""

@@ -16,11 +16,11 @@ from millstream.cli.formatting import plural, safe_text
 from millstream.cli.options import JsonOption
 from millstream.cli.running import run
 from millstream.cli.torrent_file import read_torrent
+from millstream.cli.torrent_source import read_magnet, shown
 from millstream.errors import MalformedDataError, NetworkError
 
 if TYPE_CHECKING:
-    from millstream import InfoHash
-    from millstream.tracker.announce import ScrapeEntry
+    from millstream import InfoHash, ScrapeEntry
 
 EPILOG = (
     "[bold]Examples[/bold]\n"
@@ -112,12 +112,7 @@ def read_inquiry(source: str, texts: Sequence[str]) -> Inquiry:
             raise typer.BadParameter("which torrent's numbers?", param_hint="'INFOHASH'")
         trackers = (source,)
     elif source[:7].lower() == "magnet:":
-        from millstream.protocol.magnet import Magnet
-
-        try:
-            magnet = Magnet.parse(source)
-        except MalformedDataError as error:
-            raise CommandError(str(error), ExitCode.USAGE) from error
+        magnet = read_magnet(source)
         trackers = magnet.trackers
         named.insert(0, magnet.info_hash)
     else:
@@ -125,7 +120,7 @@ def read_inquiry(source: str, texts: Sequence[str]) -> Inquiry:
         trackers = tuple(url for tier in metainfo.trackers for url in tier)
         named.insert(0, metainfo.info_hash)
     if not trackers:
-        raise CommandError(f"{safe_text(source[:100])} names no tracker", ExitCode.USAGE)
+        raise CommandError(f"{shown(source)} names no tracker", ExitCode.USAGE)
     return Inquiry(tuple(dict.fromkeys(trackers)), tuple(dict.fromkeys(named)), is_url)
 
 
@@ -195,8 +190,7 @@ def show(
 async def _ask(
     url: str, info_hashes: Sequence[InfoHash], *, allow_local: bool
 ) -> dict[InfoHash, ScrapeEntry] | NetworkError:
-    from millstream.presets.scraping import scrape_tracker
-    from millstream.tracker.config import TrackerConfig
+    from millstream import TrackerConfig, scrape_tracker
 
     config = TrackerConfig(announce_timeout=TIMEOUT, udp_timeout=TIMEOUT, udp_retransmit=RETRANSMIT)
     try:

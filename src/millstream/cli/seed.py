@@ -3,88 +3,118 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from millstream.cli.display import Display, open_display
 from millstream.cli.exit_codes import CommandError, ExitCode, Interrupted
-from millstream.cli.following import keep_showing
+from millstream.cli.following import Following
 from millstream.cli.formatting import plural, safe_text
 from millstream.cli.options import (
+    AllowLocalOption,
+    EncryptionOption,
     JsonOption,
     LimitDownOption,
     LimitUpOption,
+    NoPexOption,
     PeerOption,
+    PortOption,
     QuietOption,
-    TorrentArgument,
-    parse_limits,
-    parse_peers,
+    ShowPeersOption,
+    TrackerOption,
 )
 from millstream.cli.running import run
-from millstream.cli.settings import engine_config
-from millstream.cli.torrent_file import read_torrent
+from millstream.cli.swarm_options import SwarmOptions, read_swarm_options
+from millstream.cli.torrent_source import read_files_of
 
-if TYPE_CHECKING:
-    from millstream import EngineConfig, Metainfo, PeerAddress
-
-EPILOG = "[bold]Example[/bold]\n  millstream seed Pictures.torrent -o ~ --port 6881"
+EPILOG = (
+    "[bold]Example[/bold]\n"
+    "  millstream seed Pictures.torrent -o ~ --tracker udp://tracker.example:6969"
+)
 
 
 def seed(
-    torrent: TorrentArgument,
+    torrent: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL|FILE", help="The URL or file of a .torrent.", show_default=False
+        ),
+    ],
     *,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="The directory that holds the files."),
     ] = Path(),
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            metavar="N",
-            help="Listen on this port; 0 takes any free one, and so does leaving it out.",
-            show_default=False,
-        ),
-    ] = None,
+    port: PortOption = None,
+    tracker: TrackerOption = None,
     peer: PeerOption = None,
     limit_down: LimitDownOption = None,
     limit_up: LimitUpOption = None,
+    encryption: EncryptionOption = "prefer",
+    allow_local: AllowLocalOption = False,
+    no_pex: NoPexOption = False,
+    super_seeding: Annotated[
+        bool,
+        typer.Option(
+            "--super-seeding",
+            help="Give each piece away once, for the first and only seed of a torrent (BEP 16).",
+        ),
+    ] = False,
+    show_peers: ShowPeersOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Serve the files of a torrent until Ctrl-C.
+    """Serve the files of a torrent until Ctrl-C, and announce it to its trackers.
 
     The files are checked first; if anything is missing or does not match, nothing is served and
     nothing is changed.
     """
-    peers = parse_peers(peer)
-    config = engine_config(port=port, limits=parse_limits(limit_down, limit_up))
+    options = read_swarm_options(
+        peer=peer,
+        tracker=tracker,
+        port=port,
+        limit_down=limit_down,
+        limit_up=limit_up,
+        encryption=encryption,
+        allow_local=allow_local,
+        no_pex=no_pex,
+    )
     with open_display(json=json, quiet=quiet) as display:
-        metainfo = read_torrent(torrent)
         try:
-            run(lambda: serve(display, metainfo, output, peers, config))
+            run(
+                lambda: serve(
+                    display,
+                    torrent,
+                    output,
+                    options,
+                    super_seeding=super_seeding,
+                    show_peers=show_peers,
+                )
+            )
         except Interrupted:
             display.event("stopped", "Stopped seeding.", progress=1.0, exit_code=0)
 
 
 async def serve(
     display: Display,
-    metainfo: Metainfo,
+    source: str,
     save_path: Path,
-    peers: list[PeerAddress],
-    config: EngineConfig,
+    options: SwarmOptions,
+    *,
+    super_seeding: bool = False,
+    show_peers: bool = False,
 ) -> None:
     """Check the files, then seed until the task is cancelled.
 
     Raises:
-        CommandError: the data is not complete.
-        NetworkError: it cannot listen.
+        CommandError: it is no torrent, or the data is not complete.
+        NetworkError: it cannot listen, or the URL cannot be fetched.
         StorageError: a file cannot be read.
     """
     from millstream import create_native_engine, verify_torrent
 
+    metainfo = await read_files_of(source, "there is nothing to seed")
     name = safe_text(metainfo.name)
     report = await verify_torrent(
         metainfo,
@@ -98,8 +128,11 @@ async def serve(
             "missing or bad; `millstream verify` names the files, `millstream download` gets the rest",
             ExitCode.BAD_DATA,
         )
-    async with create_native_engine(config, save_path=save_path) as engine:
-        torrent = await engine.add(metainfo, peers=peers, seed_mode=True)
+    async with create_native_engine(options.config, save_path=save_path) as engine:
+        torrent = await engine.add(
+            metainfo, peers=options.peers, trackers=options.trackers, seed_mode=True
+        )
+        torrent.super_seeding = super_seeding
         display.event(
             "seeding",
             f"Seeding {name} on port {engine.listen_port}; Ctrl-C stops.",
@@ -108,7 +141,10 @@ async def serve(
             infohash=str(torrent.info_hash),
             port=engine.listen_port,
         )
-        await keep_showing(display, torrent)
+        following = Following(
+            display, torrent, show_peers=show_peers, named_peers=len(options.peers)
+        )
+        await following.until_cancelled()
 
 
 COMMAND = seed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from millstream.cli.formatting import plural
 from millstream.tracker.announce import ScrapeEntry
 
 if TYPE_CHECKING:
@@ -40,3 +41,11 @@ class SwarmChanges:
         self._seen = swarms
         changed.sort(key=lambda swarm: swarm[1].seeders + swarm[1].leechers, reverse=True)
         return changed[:MAX_TOLD], max(0, len(changed) - MAX_TOLD)
+
+
+def swarm_line(info_hash: InfoHash, counts: ScrapeEntry) -> str:
+    """A swarm for people: `0123…: 1 seeder, 2 leechers, 3 completed`."""
+    return (
+        f"{info_hash}: {plural(counts.seeders, 'seeder')}, "
+        f"{plural(counts.leechers, 'leecher')}, {counts.completed:,} completed"
+    )

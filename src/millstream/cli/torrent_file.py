@@ -33,9 +33,10 @@ def read_torrent(path: Path) -> Metainfo:
 
 def read_torrent_bytes(path: Path) -> bytes:
     """Read a torrent file without looking into it; raises CommandError."""
-    if str(path).startswith("magnet:"):
+    if str(path)[:7].lower() == "magnet:":
         raise CommandError(
-            "magnet links are not supported yet: give a .torrent file", ExitCode.USAGE
+            "a magnet link does not say which files and pieces there are: give the .torrent file",
+            ExitCode.USAGE,
         )
     try:
         with path.open("rb") as file:

@@ -13,12 +13,10 @@ from millstream.cli.exit_codes import Interrupted
 from millstream.cli.formatting import plural
 from millstream.cli.options import JsonOption, QuietOption
 from millstream.cli.running import run
-from millstream.cli.swarm_changes import SwarmChanges
 from millstream.errors import MalformedDataError
 
 if TYPE_CHECKING:
     from millstream import InfoHash
-    from millstream.tracker.announce import ScrapeEntry
     from millstream.tracker_service.config import TrackerServiceConfig
 
 EPILOG = (
@@ -121,34 +119,14 @@ async def track(display: Display, config: TrackerServiceConfig, interval: float 
         )
         if not host_is_given(service.hosts):
             display.note("From elsewhere it is reached by this machine's name or address.")
-        changes = SwarmChanges()
         while True:
+            display.swarms(service.swarms())
             await asyncio.sleep(interval)
-            changed, more = changes.look(service.swarms())
-            for info_hash, counts in changed:
-                display.event(
-                    "swarm",
-                    swarm_line(info_hash, counts),
-                    infohash=str(info_hash),
-                    seeders=counts.seeders,
-                    leechers=counts.leechers,
-                    completed=counts.completed,
-                )
-            if more:
-                display.note(f"... and {plural(more, 'more swarm')} changed")
 
 
 def host_is_given(hosts: Iterable[str]) -> bool:
     """Whether the tracker listens at certain addresses only."""
     return not {"0.0.0.0", "::"}.intersection(hosts)  # noqa: S104 - compared, not bound
-
-
-def swarm_line(info_hash: InfoHash, counts: ScrapeEntry) -> str:
-    """A swarm for people: `0123…: 1 seeder, 2 leechers, 3 completed`."""
-    return (
-        f"{info_hash}: {plural(counts.seeders, 'seeder')}, "
-        f"{plural(counts.leechers, 'leecher')}, {counts.completed:,} completed"
-    )
 
 
 def parse_infohashes(texts: Iterable[str] | None) -> frozenset[InfoHash] | None:

@@ -25,7 +25,7 @@ from typing import Protocol, TypeVar
 
 from millstream.core.geometry import ConnectionId
 from millstream.core.rates import RateMeter
-from millstream.core.upload_capacity import UploadCapacity
+from millstream.core.upload_capacity import PROVEN_LENGTH, UploadCapacity
 
 # Seconds between rankings and between draws (BEP 3; libtorrent 15 and 30).
 RECHOKE_INTERVAL = 10.0
@@ -57,10 +57,6 @@ class Candidate(Protocol):
     choke_changed_at: float
     downloaded: RateMeter
     uploaded: RateMeter
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether it waits for something that it asked for."""
 
     def is_snubbing(self, now: float) -> bool:
         """Whether it owes us blocks and sent none for long."""
@@ -147,6 +143,8 @@ class Choker:
         is_draw = now - self._drawn_at >= OPTIMISTIC_INTERVAL
         if is_draw:
             self._drawn_at = now
+        if self._slots is None and len(wanting) > self.capacity.slots:
+            self._prove_capacity(wanting, now)
         served = self._regular(wanting, now, anew=is_round)
         served |= self._optimists(wanting, served, anew=is_draw, seeding=seeding)
         self._optimistic &= served.keys()
@@ -159,17 +157,26 @@ class Choker:
         return unchoke, choke
 
     def _end_round(self, everyone: list[C], seconds: float) -> None:
-        sent = served = behind = waiting = 0
+        sent = served = waiting = 0
         for peer in everyone:
             standing = self._standing(peer)
             standing.end_round(peer)
             sent += standing.took
             if not peer.am_choking:
                 served += 1
-                behind += peer.is_behind
             elif peer.peer_interested:
                 waiting += 1
-        self.capacity.seen(sent / seconds, served=served, behind=behind, waiting=waiting)
+        self.capacity.seen(sent / seconds, served=served, waiting=waiting)
+
+    def _prove_capacity(self, wanting: list[C], now: float) -> None:
+        """More want a slot than there are; see whether the line can do more."""
+        rate = 0.0
+        for peer in wanting:
+            if not peer.am_choking:
+                taken = peer.uploaded.total - self._standing(peer).turn_began
+                if taken >= PROVEN_LENGTH:
+                    rate += peer.uploaded.rate(now)
+        self.capacity.proven(rate)
 
     def _regular(self, wanting: list[C], now: float, *, anew: bool) -> dict[ConnectionId, C]:
         """Who has the regular slots: all dealt anew, or only those that are free."""

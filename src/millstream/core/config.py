@@ -31,6 +31,8 @@ class TransferConfig:
             the capacity is good for (`core.upload_capacity`). Range 0 to 1000.
         allowed_fast_set: pieces that a newcomer may have while it is choked (BEP 6: 10; libtorrent
             5). Range 0 (none) to 100.
+        suggest_pieces: whether peers are told which piece we have at hand (BEP 6); see
+            `core.suggestions`.
         max_peer_requests: requests of one peer that are kept; libtorrent's
             `max_allowed_in_request_queue` is 2000. Range 1 to 10000.
     """
@@ -42,6 +44,7 @@ class TransferConfig:
     request_timeout: float = 30.0
     upload_slots: int | None = None
     allowed_fast_set: int = 10
+    suggest_pieces: bool = False
     max_peer_requests: int = 2000
 
     def __post_init__(self) -> None:

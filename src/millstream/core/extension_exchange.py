@@ -7,6 +7,7 @@ in common: our own handshake, the metadata being fetched or served (BEP 9), and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from millstream.core.geometry import ConnectionId
@@ -100,10 +101,13 @@ class ExtensionSide:
 
     def receive(self, identity: int, payload: memoryview, now: float) -> None:
         """Take an extended message. Raises RemoteProtocolError: drop the peer."""
+        if not self._exchange.has(self):
+            return  # it was dropped for what it said before, by the same bytes
         if identity == HANDSHAKE_ID:
-            self.handshake = ExtensionHandshake.parse(payload)
+            handshake = ExtensionHandshake.parse(payload)
             # A later handshake adds to the earlier ones (BEP 10).
-            self._ids.update(self.handshake.messages)
+            self.handshake = handshake.after(self.handshake)
+            self._ids = dict(self.handshake.messages)
             port = self.handshake.port
             if self.incoming and port:
                 self.listen_address = PeerAddress(self.address.host, port)
@@ -113,9 +117,11 @@ class ExtensionSide:
         elif identity == OUR_IDS["ut_pex"]:
             self._exchange.pex_received(self, payload, now)
         elif identity == OUR_IDS["upload_only"]:
-            self._exchange.port.upload_only_changed(
-                self.connection, upload_only=extension.parse_upload_only(payload)
+            upload_only = extension.parse_upload_only(payload)
+            self.handshake = replace(
+                self.handshake or ExtensionHandshake(), upload_only=upload_only
             )
+            self._exchange.port.upload_only_changed(self.connection, upload_only=upload_only)
         elif identity == OUR_IDS["lt_donthave"]:
             index = lt_donthave.parse(payload)
             self._exchange.port.dont_have_received(self.connection, index)
@@ -151,13 +157,16 @@ class ExtensionExchange:
         self.pex = pex
         self._serve = MetadataServe(None)
         self._sides: dict[ConnectionId, ExtensionSide] = {}
+        self._withdrawn: dict[str, int] = {}
 
     def metadata_known(self, info: bytes, *, private: bool) -> None:
         """Serve the metadata from now on, and never speak of a private torrent's peers."""
         self.fetch = None
         self._serve = MetadataServe(info)
-        if private:
+        if private and self.pex is not None:
             self.pex = None
+            if self._sides:  # who was told that we take peers is told that we do not
+                self._withdrawn = {"ut_pex": 0}
 
     @property
     def has_peers(self) -> bool:
@@ -165,6 +174,10 @@ class ExtensionExchange:
         return bool(self._sides)
 
     # Peers.
+
+    def has(self, side: ExtensionSide) -> bool:
+        """Whether the peer is connected still."""
+        return self._sides.get(side.connection) is side
 
     def add(self, side: ExtensionSide, ours: ExtensionHandshake) -> None:
         """A peer that speaks the extension protocol came: greet it."""
@@ -211,6 +224,8 @@ class ExtensionExchange:
 
     def tell(self, ours: ExtensionHandshake) -> None:
         """Tell everyone by another handshake what has changed with us."""
+        if self._withdrawn:
+            ours = replace(ours, messages={**ours.messages, **self._withdrawn})
         message = extension.extended(HANDSHAKE_ID, ours.encode())
         for side in self._sides.values():
             side.link.send(message)

@@ -8,6 +8,7 @@ a data base on this machine. Libtorrent ignores local addresses from peers that 
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _LOCAL_IPV4 = tuple(
@@ -16,6 +17,10 @@ _LOCAL_IPV4 = tuple(
 _LOCAL_IPV6 = tuple(map(IPv6Network, ("fe80::/10", "fc00::/7")))
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")  # RFC 1122, section 3.2.1.3
 _RESERVED = IPv4Network("240.0.0.0/4")  # RFC 1112, section 4, with the broadcast address
+
+# Answers that are kept: all the peers of a swarm tell of the same ones, and each is asked about
+# several times. About as many as `SwarmConfig.max_known_peers`.
+_MAX_KEPT = 4096
 
 
 class HostKind(enum.IntEnum):
@@ -33,6 +38,7 @@ class HostKind(enum.IntEnum):
     """This machine."""
 
 
+@lru_cache(maxsize=_MAX_KEPT)
 def host_kind(host: str) -> HostKind:
     """The kind of a host, which is the text of an address or a name."""
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from millstream.core.config import TransferConfig
 from millstream.core.extension_exchange import ExtensionSide
 from millstream.core.geometry import ConnectionId, Geometry
-from millstream.core.peer import Peer, PeerEvents, PeerLink
+from millstream.core.peer import MAX_UNSENT_BYTES, Peer, PeerEvents, PeerLink
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
@@ -21,6 +21,10 @@ _MAX_BITFIELD_LENGTH = (MAX_PIECES + 7) // 8
 
 # Allowed-fast pieces that are remembered; BEP 6 suggests sets of 10.
 MAX_ALLOWED_FAST = 64
+
+# Pieces that a peer that had all took back (BEP 54). Who loses more in the time that metadata takes
+# has no torrent to offer; an own limit.
+MAX_LOST = 1024
 
 
 class MetadataPeer:
@@ -38,6 +42,7 @@ class MetadataPeer:
         "_bits",
         "_has_all",
         "_interested",
+        "_lost",
         "_unchoked",
         "address",
         "decoder",
@@ -74,9 +79,13 @@ class MetadataPeer:
         self._has_all = False
         self._unchoked = self._interested = False
         self._allowed_fast: list[int] = []
+        # Of those that have everything: how many pieces that is cannot be told yet.
+        self._lost: dict[int, None] = {}
 
     def data_received(self, view: memoryview, now: float) -> None:
         """Take bytes that follow the handshake. Raises RemoteProtocolError: drop the peer."""
+        if self.link.unsent_bytes > MAX_UNSENT_BYTES:
+            raise RemoteProtocolError("flood of requests whose answers it does not read")
         self.now = now
         self.decoder.receive(view, self)
 
@@ -110,6 +119,8 @@ class MetadataPeer:
             raise RemoteProtocolError(f"bitfield of {len(self._bits)} bytes, more than {length}")
         if self._has_all:
             peer.receive_have_all()
+            for index in self._lost:
+                peer.receive_dont_have(index)
         elif self._bits:
             with memoryview(self._bits.ljust(length, b"\0")) as payload:
                 peer.receive_bitfield(payload)
@@ -146,6 +157,7 @@ class MetadataPeer:
         if missing > 0:
             self._bits += bytes(missing)
         self._bits[index >> 3] |= 0x80 >> (index & 7)
+        self._lost.pop(index, None)
 
     def receive_bitfield(self, payload: memoryview) -> None:
         """Remember it; its length is judged later."""
@@ -155,6 +167,7 @@ class MetadataPeer:
     def receive_have_all(self) -> None:
         """Remember it (BEP 6)."""
         self._has_all = True
+        self._lost.clear()
 
     def receive_have_none(self) -> None:
         """It has nothing (BEP 6)."""
@@ -186,7 +199,11 @@ class MetadataPeer:
 
     def receive_dont_have(self, index: int) -> None:
         """Remember that it lost the piece (BEP 54)."""
-        if index >> 3 < len(self._bits):
+        if self._has_all:
+            if len(self._lost) >= MAX_LOST:
+                raise RemoteProtocolError(f"lost over {MAX_LOST} pieces")
+            self._lost[index] = None
+        elif index >> 3 < len(self._bits):
             self._bits[index >> 3] &= ~(0x80 >> (index & 7))
 
     def receive_extended(self, extension: int, payload: memoryview) -> None:

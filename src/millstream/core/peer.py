@@ -103,6 +103,8 @@ class Peer:
         fast: whether both sides speak the Fast extension (BEP 6).
         extensions: its side of the extension protocol; None if it does not speak it.
         upload_only: whether it said that it wants nothing (BEP 21).
+        run_at: the piece that follows the latest that was asked of a web seed, which is asked for
+            pieces that follow each other; None: the order does not matter to the peer.
         connected_at: when its handshake was done, monotonic seconds.
         now: when its latest bytes came, monotonic seconds; the time of what they cause.
     """
@@ -137,6 +139,7 @@ class Peer:
         "receive_block",
         "rejected_at",
         "released",
+        "run_at",
         "serving",
         "silent_since",
         "snubbed",
@@ -186,6 +189,7 @@ class Peer:
         self.rejected_at = -math.inf
         self.allowed_fast = 0
         self.suggested: dict[int, None] = {}
+        self.run_at: int | None = None
         self.offered_fast: dict[int, int] = {}
         self.released: dict[tuple[int, int], int] = {}
         self.depth = RequestDepth(config, now)
@@ -220,11 +224,6 @@ class Peer:
     def is_seed(self) -> bool:
         """Whether it has every piece."""
         return self.pieces == every_piece(self._geometry.piece_count)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether it waits for something that it asked for."""
-        return bool(self.uploads.requests or self.serving or self.link.unsent_bytes)
 
     def is_snubbing(self, now: float) -> bool:
         """Whether it owes us blocks and sent none for a minute."""

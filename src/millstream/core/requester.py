@@ -180,7 +180,12 @@ class Requester:
                 break
             if peer.suggested and not self._picker.sequential:
                 candidates = candidates & piece_set(peer.suggested, self._count) or candidates
-            for index in self._picker.pick(candidates, startable):
+            if peer.run_at is None:
+                picked = self._picker.pick(candidates, startable)
+            else:
+                picked = self._picker.pick_run(candidates, startable, peer.run_at)
+                peer.run_at = picked[-1] + 1
+            for index in picked:
                 piece = self._active.start(PieceIndex(index))
                 if self._need.is_suspect(index):
                     piece.only_from = peer.id

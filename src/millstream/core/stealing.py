@@ -97,9 +97,7 @@ class Stealing:
             for entry in nexts.values()
             if entry.rate and now - entry.piece.requested_at[entry.block] < NEXT_PATIENCE
         }
-        self._held = [
-            entry for entry in held if (entry.piece.index, entry.block) not in on_the_way
-        ]
+        self._held = [entry for entry in held if (entry.piece.index, entry.block) not in on_the_way]
         self._held.sort(key=lambda entry: -entry.rate)
         self._pieces = piece_set(indexes, count)
 

@@ -91,7 +91,8 @@ class TorrentMachine:
             port,
             config,
             Choker(config.upload_slots, geometry.piece_length, rng),
-            Newcomers(geometry, info_hash, config.allowed_fast_set),
+            # Who serves nobody makes no exception for newcomers.
+            Newcomers(geometry, info_hash, config.allowed_fast_set * (config.upload_slots != 0)),
         )
         self.block_received: Callable[[Peer, int, int, memoryview], None] = (
             self.download.receive_block

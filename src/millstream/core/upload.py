@@ -10,16 +10,17 @@ from millstream.core.config import TransferConfig
 from millstream.core.geometry import ConnectionId
 from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
+from millstream.core.suggestions import Suggestions
 from millstream.core.upload_queue import Run
 from millstream.protocol.messages import BLOCK_LENGTH
 
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
 # from the disk or unsent: half a second's worth, so that a cancel or a choke finds something left to
-# stop; a fast link needs a run in the reader's hands while another is in the kernel's. libtorrent:
+# stop, and our own requests do not wait behind it; a fast link needs a run in the reader's hands while another is in the kernel's. libtorrent:
 # half a second's worth, too, at least 10 and at most 500 KiB.
 MAX_RUN_LENGTH = 1 << 20
 SEND_WATERMARK = 2 << 20
-MIN_SEND_WATERMARK = 64 << 10
+MIN_SEND_WATERMARK = 32 << 10
 SEND_TIME = 0.5
 # Under a rate limit a peer gets so much before it is the next one's turn.
 LIMITED_RUN_LENGTH = 4 * BLOCK_LENGTH
@@ -63,6 +64,7 @@ class Upload:
         self._server = server
         self._config = config
         self._newcomers = newcomers
+        self._suggestions = Suggestions(peers) if config.suggest_pieces else None
         self._asking: dict[ConnectionId, Peer] = {}
         self.choker = choker
         self.limiter: UploadLimiter | None = None
@@ -86,12 +88,21 @@ class Upload:
         if peer.uploads.cancel(index, begin, length):
             peer.refuse(index, begin, length)
 
+    def set_capacity(self, limit: int | None) -> None:
+        """Say how much may be sent, bytes a second, for the number of slots; None: no limit."""
+        self.choker.capacity.limit = limit
+
     def interest_changed(self, peer: Peer) -> None:
         """The peer wants something, or no longer does; slots are to be assigned anew."""
         if peer.peer_interested:
             self._asking[peer.id] = peer
         else:
             self._asking.pop(peer.id, None)
+
+    def piece_read(self, reader: Peer, index: int) -> None:
+        """A piece was read from the disk for a peer."""
+        if self._suggestions is not None:
+            self._suggestions.piece_read(reader, index, reader.now)
 
     def assign_slots(self, now: float, *, seeding: bool) -> None:
         """Choke and unchoke; who asked for the first time and is choked still gets a start."""

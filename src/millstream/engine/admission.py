@@ -56,6 +56,10 @@ class Admission:
             if not link.incoming:
                 self._swarm.ban(link.address, incoming=False)
             raise RemoteProtocolError("connected to ourselves")
+        known = self._swarm.find(link.address)
+        if not link.incoming and known is not None and not known.source:
+            # A peer told of it, and the torrent turned out private meanwhile (BEP 27).
+            raise RemoteProtocolError("a private torrent's peers come from its trackers")
         if not stage.is_active:
             raise RemoteProtocolError(f"torrent is {stage.state.value}")
         self._refuse_twin(link, handshake.peer_id)
@@ -91,6 +95,8 @@ class Admission:
 
     def turn_over(self, connector: Connector[S], seeker: S, stage: Stage, now: float) -> None:
         """From time to time, when there is hardly room, the worst make way for untried peers."""
+        if not self._turnover.is_due(now):
+            return
         for peer in self._turnover.choose(
             self._replaceable(),
             connector.limit(seeker),

@@ -26,7 +26,7 @@ from millstream.engine.sources import TorrentSource, load_source
 from millstream.engine.tick import Tick
 from millstream.engine.torrent import Torrent
 from millstream.engine.udp_trackers import UdpTrackers
-from millstream.errors import DuplicateTorrentError, EngineClosedError
+from millstream.errors import ConfigError, DuplicateTorrentError, EngineClosedError
 from millstream.interfaces.disk import DiskResult
 from millstream.interfaces.network import Listener
 from millstream.interfaces.platform import Platform
@@ -275,8 +275,7 @@ class Engine:
         session.machine.download.picker.sequential = options.sequential
         session.machine.keep_seeds = options.observe
         if options.select is not None:
-            chosen = options.select(metainfo) if callable(options.select) else options.select
-            session.select_files(chosen)
+            session.select_files(_choose(options.select, metainfo))
         return session
 
     def _make_magnet_stage(
@@ -315,3 +314,15 @@ class Engine:
                 member.wake()
         self._limits.beat()
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
+
+
+def _choose(select: Selection, metainfo: Metainfo) -> Iterable[int]:
+    """The selected files. Raises ConfigError for whatever the user's function raises."""
+    if not callable(select):
+        return select
+    try:
+        return select(metainfo)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"select: {error!r}") from error

@@ -51,9 +51,7 @@ class MagnetStage:
         return self.state is TorrentState.FETCHING_METADATA
 
     async def start(self) -> None:
-        """Begin to ask for the metadata; what came and is no usable torrent will never be one."""
-        if self.state is TorrentState.ERROR:
-            return
+        """Begin to ask for the metadata; what came already is tried again, with the same result."""
         self._set_state(TorrentState.FETCHING_METADATA)
 
     async def stop(self) -> None:
@@ -160,9 +158,8 @@ class MagnetStage:
 
     def process(self, now: float) -> bool:
         """Go on as a torrent once the metadata is here; whether this was a beat."""
-        info, self._info = self._info, None
-        if info is not None:
-            self._go_on(info)
+        if self._info is not None and self.is_active:
+            self._go_on(self._info)
             return False
         beat = now >= self._next_beat
         if beat:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
+from millstream.core.host_kind import HostKind, host_kind
 from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.peer import Peer
@@ -146,8 +147,11 @@ class Membership:
         self._metadata_size = len(info)
         self.private = private
         self.exchange.metadata_known(info, private=private)
+        if self.exchange.has_peers:
+            # Those that lack the metadata may ask us from now on.
+            self.exchange.tell(self._our_extensions(None))
         if private:
-            self.swarm.forget(PeerSource.PEX)
+            self.swarm.forget(PeerSource.PEX | PeerSource.DHT | PeerSource.LSD)
             for link in list(self.links.values()):
                 known = self.swarm.find(link.address)
                 if not link.incoming and (known is None or not known.source):
@@ -226,6 +230,8 @@ class Membership:
         self.swarm.ban(address, incoming=True)
         self.hub.emit(events.PeerBanned(address, reason))
         for link in links:
+            if (listens := self._listen_addresses.get(link.id)) is not None:
+                self.swarm.ban(listens, incoming=False)
             link.close(reason)
 
     # Who goes when there are as many as there may be: engine.connector.Seeker
@@ -278,7 +284,7 @@ class Membership:
             client=self._shared.client,
             request_queue=self._shared.config.transfer.max_peer_requests,
             port=self._shared.listen_port(),
-            your_ip=their_host,
+            your_ip=their_host if host_kind(their_host or "") > HostKind.NAME else None,
             metadata_size=self._metadata_size,
             upload_only=self.stage.is_complete,
             encryption=self._shared.config.encryption.policy is not Encryption.DISABLE,
@@ -373,10 +379,12 @@ class Membership:
     def process(self, now: float) -> None:
         """Phase 2: what time brings about."""
         beat = self.stage.process(now)
-        if (beat or self._has_new_peers) and self.stage.is_active:
-            self._has_new_peers = False
+        if beat or self._has_new_peers:
+            # A magnet has peers while its files are checked, too.
             self._tend_links(now)
             self.exchange.tick(now)
+        if (beat or self._has_new_peers) and self.stage.is_active:
+            self._has_new_peers = False
             self._admission.turn_over(self._connector, self, self.stage, now)
             self._connector.connect_due(self)
             self._want_peers()

@@ -20,7 +20,7 @@ from millstream.engine.membership import Membership
 from millstream.engine.preparation import make_empty_files, make_room
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer
-from millstream.engine.status import PeerStatus, TorrentStatus, peer_status
+from millstream.engine.status import PeerStatus, TorrentStatus
 from millstream.engine.uploads import RunReader
 from millstream.engine.web_seeding import WebSeeding
 from millstream.errors import ConfigError, MillstreamError, RemoteProtocolError, StorageError
@@ -47,7 +47,12 @@ class TorrentSession:
         self.layout = FileLayout.from_metainfo(metainfo)
         self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
-            self.geometry, self, shared.pool, shared.config.transfer, shared.rng
+            self.geometry,
+            self,
+            shared.pool,
+            shared.config.transfer,
+            shared.rng,
+            metainfo.info_hash,
         )
         self.error: MillstreamError | None = None
         self.checked_pieces = 0
@@ -66,11 +71,10 @@ class TorrentSession:
         self._checking: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.web_seeds = WebSeeding(
-            metainfo.web_seeds,
             metainfo,
             self.layout,
-            self.geometry,
             self.machine,
+            membership.limits,
             shared.config.transfer,
             shared.platform.http,
             allow_local=membership.allow_local,
@@ -126,6 +130,7 @@ class TorrentSession:
         while self.machine.download.active.at_disk_count or self._reader.reading:
             self._changed.clear()
             await self._changed.wait()
+        await self.web_seeds.finish()
         self._shared.platform.disk.release(self.root, self.layout.paths)
 
     def close(self) -> None:
@@ -223,7 +228,9 @@ class TorrentSession:
             total_length=total,
             download_rate=rate,
             upload_rate=sum(peer.uploaded.rate(now) for peer in peers),
-            downloaded=membership.departed_downloaded + sum(p.downloaded.total for p in peers),
+            downloaded=membership.departed_downloaded
+            + self.web_seeds.departed_downloaded
+            + sum(p.downloaded.total for p in peers),
             uploaded=membership.departed_uploaded + sum(p.uploaded.total for p in peers),
             wasted=machine.download.wasted,
             peers=len(peers),
@@ -278,6 +285,9 @@ class TorrentSession:
             self._shared.platform.disk.release(self.root, self.layout.paths)
         if self.is_active:
             self._adopt_peers()
+        elif after is not TorrentState.CHECKING:
+            for link in list(self._membership.links.values()):
+                link.close(f"torrent is {after.value}")
         if after is not TorrentState.DOWNLOADING:
             self.web_seeds.close(f"torrent is {after.value}")
         self._membership.state_changed(before, after)
@@ -357,19 +367,16 @@ class TorrentSession:
     @property
     def is_tended(self) -> bool:
         """Whether time alone may bring something about, though it has no peers."""
-        return bool(self.web_seeds.seeds) and self.state is TorrentState.DOWNLOADING
+        return self.web_seeds.is_tended and self.state is TorrentState.DOWNLOADING
 
     def web_seed_statuses(self, now: float) -> list[PeerStatus]:
         """The web seeds at work, as peers."""
-        return [
-            peer_status(seed.link.peer, "web seed", "", now)
-            for seed in self.web_seeds.seeds
-            if seed.link is not None
-        ]
+        return self.web_seeds.peer_statuses(now)
 
     def resume(self) -> None:
         """The disk can take more again."""
-        self.web_seeds.release()
+        self.machine.download.is_paused = False
+        self.web_seeds.release(asyncio.get_running_loop().time())
 
     def metadata_fetched(self, info: bytes) -> None:
         """It was known already."""
@@ -409,5 +416,6 @@ class TorrentSession:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
         if self._shared.platform.disk.is_full:
+            self.machine.download.is_paused = True
             self._membership.hold(now)
             self.web_seeds.hold()

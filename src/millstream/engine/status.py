@@ -98,6 +98,36 @@ class PeerStatus:
     encryption: str = ""
 
 
+class WebSeedState(enum.Enum):
+    """What a web seed is to a torrent at the moment; the value is a word for the user."""
+
+    IDLE = "idle"
+    ACTIVE = "active"
+    FAILED = "failed"
+    BANNED = "banned"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSeedStatus:
+    """A web seed of a torrent (BEP 19) at one moment.
+
+    Attributes:
+        url: as the torrent has it.
+        state: idle while the torrent downloads nothing; failed until it is tried again; banned for
+            good if it sent corrupt data; unusable if its URL is none.
+        error: what went wrong last, in words; of an active one, which file it cannot give.
+        next_try: seconds until it is tried again; None if that is not planned.
+        downloaded: payload bytes from it.
+    """
+
+    url: str
+    state: WebSeedState
+    error: str | None = None
+    next_try: float | None = None
+    downloaded: int = 0
+
+
 def peer_status(peer: Peer | MetadataPeer, source: str, encryption: str, now: float) -> PeerStatus:
     """A snapshot of a connected peer at `now`, monotonic seconds."""
     flags, progress, down, up = "", 0.0, 0.0, 0.0

@@ -11,7 +11,13 @@ from millstream.core.torrent_state import TorrentState
 from millstream.engine.events import EventStream, StateChanged
 from millstream.engine.membership import Membership
 from millstream.engine.session import TorrentSession
-from millstream.engine.status import PeerStatus, PieceState, TorrentStatus
+from millstream.engine.status import (
+    PeerStatus,
+    PieceState,
+    TorrentStatus,
+    WebSeedState,
+    WebSeedStatus,
+)
 from millstream.errors import (
     EngineClosedError,
     MetadataPendingError,
@@ -92,6 +98,13 @@ class Torrent:
     def trackers(self) -> list[TrackerStatus]:
         """Its trackers and how they answered, in tiers."""
         return self._membership.announcing.trackers()
+
+    def web_seeds(self) -> list[WebSeedStatus]:
+        """Its web seeds (BEP 19) and how they fare, in the torrent's order."""
+        if not self.has_metadata:
+            urls = self.magnet.web_seeds
+            return [WebSeedStatus(url=url, state=WebSeedState.IDLE) for url in urls]
+        return self._session.web_seeds.statuses(asyncio.get_running_loop().time())
 
     @property
     def limits(self) -> tuple[int | None, int | None]:

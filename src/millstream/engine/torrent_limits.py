@@ -17,6 +17,9 @@ class LimitedUpload(Protocol):
 
     limiter: UploadLimiter | None
 
+    def set_capacity(self, limit: int | None) -> None:
+        """Say how much it can send at most, bytes a second; None: as much as the line takes."""
+
 
 class LimitedDownload(Protocol):
     """The downloading half of a torrent; see `core.download.Download`."""
@@ -52,6 +55,7 @@ class TorrentLimits:
     ) -> None:
         self._download: RateShare[LimitedLink] = download.share(download_rate, 0.0)
         self._upload: RateShare[TorrentLimits] = upload.share(upload_rate, 0.0)
+        self._all_upload = upload
         self._links: dict[LimitedLink, None] = {}
         self._receiving: LimitedDownload | None = None
         self._sending: LimitedUpload | None = None
@@ -120,10 +124,17 @@ class TorrentLimits:
             if self._upload.is_limited:
                 self._upload.add(self)
                 self._sending.limiter = self
+                self._sending.set_capacity(self._lowest_upload())
             else:
                 self._upload.remove(self)
                 self._sending.limiter = None
+                self._sending.set_capacity(None)
             self.wake()
+
+    def _lowest_upload(self) -> int | None:
+        """What the torrent may send at most, its own limit or that of all."""
+        buckets = (self._upload.bucket, self._all_upload.bucket)
+        return min((bucket.rate for bucket in buckets if bucket is not None), default=None)
 
     def tell_rate(self, fair_share: int | None) -> None:
         """Tell the torrent how fast it can expect its peers to be, of this share of all."""

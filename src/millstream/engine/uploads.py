@@ -79,6 +79,7 @@ class RunReader:
         self.reading -= 1
         if succeeded:
             self._cache.keep(self._torrent, reading.run.index, reading.buffer)
+            self._upload.piece_read(reading.peer, reading.run.index)
             self._send(reading)
         else:
             self._cache.done(reading.buffer)

@@ -1,191 +1,226 @@
-"""One web seed at work: to the torrent a peer, to the network a run of HTTP requests (BEP 19)."""
+"""One web seed at work: to the torrent a peer, to the network some HTTP requests (BEP 19)."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Awaitable
+from functools import partial
+from typing import Protocol
 
 from millstream.core.geometry import Geometry
 from millstream.core.peer import Peer
-from millstream.core.web_seed_queue import MAX_RUN_LENGTH, WebSeedQueue
-from millstream.engine.reading import Hold
-from millstream.errors import HttpError, RemoteProtocolError
-from millstream.interfaces.http import HttpClient, HttpRequest, HttpResponse
-from millstream.protocol.metainfo import Metainfo
-from millstream.protocol.web_seed_url import file_url
-from millstream.storage.layout import FileLayout
+from millstream.core.web_seed_queue import MAX_RUN_LENGTH, Run, WebSeedQueue
+from millstream.engine.reading import Reading, Throttle
+from millstream.engine.web_seed_files import FileUnusableError, ServerBusyError, WebSeedFiles
+from millstream.errors import HttpError, MillstreamError, RemoteProtocolError
 
-# Seconds for one request; Transmission waits 120.
-FETCH_TIMEOUT = 120.0
-
-
-class FilePart(NamedTuple):
-    """A part of one file of the torrent; `number` is None for padding, which is zeros."""
-
-    number: int | None
-    begin: int
-    length: int
+# Runs that are fetched at once, each over a connection of its own: while one waits for its first
+# byte, others flow. Transmission has 4 connections to a web seed.
+MAX_RUNS = 4
+# Under a rate limit two keep the turns used, and less is under way that was not let in yet.
+MAX_LIMITED_RUNS = 2
+# Blocks asked of a web seed at most: as much as all its runs take.
+MAX_REQUESTS = MAX_RUNS * MAX_RUN_LENGTH >> 14
+# Seconds after which a request that brings nothing is given up; libtorrent's `urlseed_timeout` is 20.
+STALL_TIME = 20.0
 
 
-class FileParts:
-    """Finds the files in which a run of the torrent's bytes lies."""
+class WebSeedOwner(Protocol):
+    """Whom a web seed at work tells what becomes of it."""
 
-    def __init__(self, layout: FileLayout) -> None:
-        self._files = [(i, file) for i, file in enumerate(layout.files) if file.length]
-        self._starts = [file.offset for _, file in self._files]
+    def is_wanted(self, link: WebSeedLink, index: int, begin: int) -> bool:
+        """Whether a block is still awaited from it."""
 
-    def parts(self, offset: int, length: int) -> Iterator[FilePart]:
-        """The parts, in order."""
-        at = bisect_right(self._starts, offset) - 1
-        while length:
-            index, file = self._files[at]
-            begin = offset - file.offset
-            taken = min(length, file.length - begin)
-            yield FilePart(None if file.path is None else index, begin, taken)
-            offset += taken
-            length -= taken
-            at += 1
+    def touched(self, link: WebSeedLink) -> None:
+        """Blocks came."""
+
+    def file_unusable(self, link: WebSeedLink, file: int, error: str) -> bool:
+        """It lacks a file; whether it has others."""
+
+    def lost(self, link: WebSeedLink, error: str | None, retry_after: float | None) -> None:
+        """It is at work no more; the error is None if that was no fault of its own."""
+
+
+class Fetch:
+    """A run on its way.
+
+    Attributes:
+        task: fetches it.
+        heard_at: when it last brought something, or was let bring something.
+        is_held: whether it waits because of us.
+        error: why it was given up.
+    """
+
+    __slots__ = ("error", "heard_at", "is_held", "run", "task")
+
+    task: asyncio.Task[None]
+
+    def __init__(self, run: Run, now: float) -> None:
+        self.run = run
+        self.heard_at = now
+        self.is_held = False
+        self.error: HttpError | None = None
 
 
 class WebSeedLink:
-    """The connection to a web seed: implements `core.peer.PeerLink`, and fetches.
+    """The connection to a web seed: a `core.peer.PeerLink` and an `engine.reading.LimitedLink`.
 
     Args:
-        url: the web seed's URL, as the torrent has it.
-        metainfo: the torrent.
-        parts: where its files lie.
-        http: fetches.
-        allow_local: whether the host's address need not be global.
-        touched: called when blocks came.
-        lost: called once, with the reason and the seconds the server asks us to stay away.
+        files: where its files are.
+        geometry: the torrent's pieces.
+        owner: is told what becomes of it.
+        tasks: where its tasks are kept until they are over.
 
     Attributes:
         peer: what the torrent takes it for; set right after.
         unsent_bytes: nothing ever waits to be sent.
+        reading: whether it fetches, or is held for the disk or a rate limit.
+        throttle: counts what it receives; None: there is no limit.
     """
 
     peer: Peer
 
     def __init__(
         self,
-        url: str,
-        metainfo: Metainfo,
+        files: WebSeedFiles,
         geometry: Geometry,
-        parts: FileParts,
-        http: HttpClient,
-        *,
-        allow_local: bool,
-        touched: Callable[[], None],
-        lost: Callable[[str, float | None], None],
+        owner: WebSeedOwner,
+        tasks: set[asyncio.Task[None]],
     ) -> None:
-        self.url = url
         self.unsent_bytes = 0
         self.is_closed = False
-        self._metainfo = metainfo
-        self._parts = parts
-        self._http = http
-        self._allow_local = allow_local
-        self._touched = touched
-        self._lost = lost
-        self._queue = WebSeedQueue(geometry, self._dropped)
-        self._retry_after: float | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
+        self.reading = Reading(self)
+        self.throttle: Throttle | None = None
+        self._files = files
+        self._owner = owner
+        self._tasks = tasks
+        self._queue = WebSeedQueue(geometry, partial(owner.is_wanted, self), self._dropped)
+        self._fetches: list[Fetch] = []
+        self._most_fetches = MAX_RUNS
+        self._most_at_once: int | None = None
         self._may_read = asyncio.Event()
-        self._may_read.set()
-        self._holds: set[Hold] = set()
+        self._loop = asyncio.get_running_loop()
+
+    # core.peer.PeerLink
 
     def send(self, data: bytes) -> None:
         """Take messages as a peer would; requests are fetched."""
         self._queue.send(data)
-        if self._queue and self._task is None and not self.is_closed:
-            self._task = self._loop.create_task(self._run())
+        self._begin()
 
     def close(self, reason: str) -> None:
-        """Fetch no more."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-        self._lost(reason, self._retry_after)
-
-    def hold(self, reason: Hold) -> None:
-        """Begin no more requests for the time being."""
-        self._holds.add(reason)
-        self._may_read.clear()
-
-    def release(self, reason: Hold) -> None:
-        """Go on, unless there is another reason not to."""
-        self._holds.discard(reason)
-        if not self._holds:
-            self._may_read.set()
+        """Fetch no more, for a reason that lies with us."""
+        self._end(None, None)
 
     def _dropped(self, index: int, begin: int, length: int) -> None:
         self.peer.receive_reject(index, begin, length)
 
-    async def _run(self) -> None:
-        try:
-            while not self.is_closed and (fetch := self._queue.next_fetch(MAX_RUN_LENGTH)):
-                for part in self._parts.parts(fetch.offset, fetch.length):
-                    await self._may_read.wait()
-                    if part.number is None:
-                        self._data_received(memoryview(bytes(part.length)))
-                    else:
-                        await self._fetch(part.number, part.begin, part.length)
-        except (HttpError, RemoteProtocolError) as error:
-            self.close(str(error))
-        finally:
-            self._task = None
+    # engine.reading.Readable
 
-    async def _fetch(self, index: int, begin: int, length: int) -> None:
-        url = file_url(self.url, self._metainfo, index)
-        is_whole = begin == 0 and length == self._metainfo.files[index].length
-        left = length
+    def pause_reading(self) -> None:
+        """Bring nothing for the time being."""
+        self._may_read.clear()
 
-        def received(view: memoryview) -> None:
-            nonlocal left
-            left -= len(view)
-            if left < 0:
-                raise HttpError(f"{url}: more came than was asked for")
-            self._data_received(view)
+    def resume_reading(self) -> None:
+        """Undo `pause_reading`."""
+        self._may_read.set()
+        self._begin()
 
-        response = await self._http.stream(
-            HttpRequest(
-                url=url,
-                headers={"Range": f"bytes={begin}-{begin + length - 1}"},
-                timeout=FETCH_TIMEOUT,
-                max_length=length,
-                allow_local=self._allow_local,
-            ),
-            lambda response: _is_answer(response, begin, is_whole=is_whole),
-            received,
-        )
-        if not _is_answer(response, begin, is_whole=is_whole):
-            self._retry_after = _retry_after(response)
-            raise HttpError(f"{url}: the server answered {response.status}")
-        if left:
-            raise HttpError(f"{url}: the answer ended {left} bytes early")
+    def limit_receive(self, most: int | None) -> None:
+        """Bring at most so many bytes at once; None: as many as come."""
+        self._most_at_once = most
 
-    def _data_received(self, view: memoryview) -> None:
+    # Fetching.
+
+    def tend(self, now: float) -> None:
+        """Give up requests that bring nothing, or nothing that is still wanted; twice a second."""
+        for fetch in self._fetches:
+            if self._queue.is_useless(fetch.run):
+                fetch.task.cancel()
+            elif not fetch.is_held and now - fetch.heard_at > STALL_TIME:
+                fetch.error = HttpError(f"the server sent nothing for {STALL_TIME:g} seconds")
+                fetch.task.cancel()
+        self._begin()
+
+    def _begin(self) -> None:
+        most = self._most_fetches
+        if self.peer.snubbed:
+            most = 1  # a line so slow is not to be shared
+        elif self.throttle is not None:
+            most = min(MAX_LIMITED_RUNS, most)
+        while not self.is_closed and not self.reading.is_held and len(self._fetches) < most:
+            run = self._queue.next_run()
+            if run is None:
+                return
+            fetch = Fetch(run, self._loop.time())
+            fetch.task = self._loop.create_task(self._fetch(fetch))
+            self._fetches.append(fetch)
+            self._tasks.add(fetch.task)
+            fetch.task.add_done_callback(partial(self._fetched, fetch))
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        for part in self._files.parts(fetch.run.offset, fetch.run.length):
+            if part.file is None:
+                self._take(fetch, memoryview(bytes(part.length)))
+            else:
+                received = partial(self._data_received, fetch)
+                await self._files.fetch(part.file, part.begin, part.length, received)
+
+    def _data_received(self, fetch: Fetch, view: memoryview) -> Awaitable[None] | None:
+        if self.throttle is None and not self.reading.is_held:
+            self._take(fetch, view)
+            return None
+        return self._take_by_and_by(fetch, view)
+
+    async def _take_by_and_by(self, fetch: Fetch, view: memoryview) -> None:
+        """Take what came as fast as the disk and the limit let it in."""
+        while view:
+            if self.reading.is_held:
+                fetch.is_held = True
+                await self._may_read.wait()
+                fetch.is_held = False
+                continue
+            part = view[: self._most_at_once]
+            view = view[len(part) :]
+            if self.throttle is not None:
+                self.throttle.received(self, len(part))
+            self._take(fetch, part)
+
+    def _take(self, fetch: Fetch, view: memoryview) -> None:
         if self.is_closed:
             return
-        self.peer.now = self._loop.time()
-        self._queue.data_received(view, self.peer.receive_block)
-        self._touched()
+        fetch.heard_at = self.peer.now = self._loop.time()
+        fetch.run.data_received(view, self.peer.receive_block)
+        self._owner.touched(self)
 
+    def _fetched(self, fetch: Fetch, task: asyncio.Task[None]) -> None:
+        """A run is over, well or badly."""
+        self._tasks.discard(task)
+        self._fetches.remove(fetch)
+        self._queue.end(fetch.run)
+        error = fetch.error if task.cancelled() else task.exception()
+        if self.is_closed:
+            return
+        if isinstance(error, HttpError | RemoteProtocolError):
+            self._failed(error)
+        elif error is not None:
+            raise error
+        self._begin()
 
-def _is_answer(response: HttpResponse, begin: int, *, is_whole: bool) -> bool:
-    """Whether the body is the range that was asked for; a server may send a file whole instead."""
-    if response.status == 206:
-        found = response.headers.get("content-range", "").replace(" ", "").lower()
-        return found.startswith(f"bytes{begin}-")
-    return response.status == 200 and is_whole
+    def _failed(self, error: MillstreamError) -> None:
+        if isinstance(error, FileUnusableError):
+            if self._owner.file_unusable(self, error.file, str(error)):
+                return
+        elif self._fetches:
+            # The server may not want so many connections: the others go on.
+            self._most_fetches = len(self._fetches)
+            return
+        self._end(str(error), error.retry_after if isinstance(error, ServerBusyError) else None)
 
-
-def _retry_after(response: HttpResponse) -> float | None:
-    """The seconds that the server asks us to stay away, if it says so in seconds."""
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
+    def _end(self, error: str | None, retry_after: float | None) -> None:
+        if self.is_closed:
+            return
+        self.is_closed = True
+        for fetch in self._fetches:
+            fetch.task.cancel()
+        self._owner.lost(self, error, retry_after)

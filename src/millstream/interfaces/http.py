@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 # Redirects that are followed; libtorrent follows 4, browsers 20.
 MAX_REDIRECTS = 5
@@ -47,6 +47,13 @@ class HttpResponse:
     body: bytes = b""
 
 
+Accept: TypeAlias = Callable[[HttpResponse], bool]
+"""Called with status and headers; False if the body is not wanted."""
+
+DataReceived: TypeAlias = Callable[[memoryview], Awaitable[None] | None]
+"""Called with a part of a body; what it returns is awaited before the next part is taken."""
+
+
 class HttpClient(Protocol):
     """A platform's HTTP client. Errors are `errors.HttpError`, which names the host and the cause."""
 
@@ -54,19 +61,18 @@ class HttpClient(Protocol):
         """Fetch the whole body. Raises HttpError: no connection, too long, too many redirects, refused."""
 
     async def stream(
-        self,
-        request: HttpRequest,
-        accept: Callable[[HttpResponse], bool],
-        data_received: Callable[[memoryview], None],
+        self, request: HttpRequest, accept: Accept, data_received: DataReceived
     ) -> HttpResponse:
         """Fetch the body in parts.
 
         Args:
-            request: what to get.
+            request: what to get. It waits for no `get`, and holds up none.
             accept: called with status and headers before any body; False ends it there.
-            data_received: called with each part; the view is borrowed.
+            data_received: called with each part; the view is borrowed, until what it returns is
+                done if it returns something to be awaited. Meanwhile the server is not read from,
+                but for a buffer of the platform's.
 
-        Raises HttpError. Cancelling abandons it.
+        Raises HttpError, and what the two callables raise. Cancelling abandons it.
         """
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ MAX_PORT = 65535
 
 # The longest host name the DNS allows, in text (RFC 1035, section 2.3.4).
 MAX_HOST_LENGTH = 253
+
+# Packed addresses that are kept: a swarm's peers are all told of the same ones.
+_MAX_KEPT = 4096
 
 _PEER = struct.Struct(">BBBBH")
 _PEER6 = struct.Struct(">16sH")
@@ -69,11 +73,14 @@ def pack_peers(addresses: Iterable[PeerAddress]) -> bytes:
         LocalProtocolError: a host is no IPv4 address, or a port is not 0 to 65535.
     """
     try:
-        return b"".join(
-            IPv4Address(host).packed + port.to_bytes(2, "big") for host, port in addresses
-        )
+        return b"".join([_packed_ipv4(host) + port.to_bytes(2, "big") for host, port in addresses])
     except (AddressValueError, OverflowError) as error:
         raise LocalProtocolError(f"no compact IPv4 peer: {error}") from error
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _packed_ipv4(host: str) -> bytes:
+    return IPv4Address(host).packed
 
 
 def unpack_peers(data: bytes | memoryview) -> list[PeerAddress]:

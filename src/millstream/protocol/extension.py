@@ -9,7 +9,7 @@ changed; an id of 0 turns an extension off.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from millstream.errors import BencodeError, RemoteProtocolError
@@ -94,6 +94,26 @@ class ExtensionHandshake:
             metadata_size=_read_positive(said.get(b"metadata_size")),
             upload_only=_read_flag(said.get(b"upload_only")),
             encryption=_read_flag(said.get(b"e")),
+        )
+
+    def after(self, earlier: ExtensionHandshake | None) -> ExtensionHandshake:
+        """What holds now of this handshake and the earlier ones: what it leaves out stays (BEP 10).
+
+        But for `upload_only` and `encryption`, which are false where they are left out.
+        """
+        if earlier is None:
+            return self
+        said = {
+            name: getattr(self, name)
+            for name in ("client", "request_queue", "port", "your_ip", "metadata_size")
+            if getattr(self, name) is not None
+        }
+        return replace(
+            earlier,
+            messages={**earlier.messages, **self.messages},
+            upload_only=self.upload_only,
+            encryption=self.encryption,
+            **said,
         )
 
     def encode(self) -> bytes:

@@ -66,6 +66,11 @@ def bitfield(payload: bytes) -> bytes:
     return (1 + len(payload)).to_bytes(4, "big") + bytes([MessageId.BITFIELD]) + payload
 
 
+def suggest_piece(piece: int) -> bytes:
+    """Advise a piece (BEP 6)."""
+    return _HAVE(5, MessageId.SUGGEST_PIECE, piece)
+
+
 def allowed_fast(piece: int) -> bytes:
     """Allow a piece while choking (BEP 6)."""
     return _HAVE(5, MessageId.ALLOWED_FAST, piece)

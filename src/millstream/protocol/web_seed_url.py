@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from millstream.protocol.metainfo import Metainfo
+from millstream.protocol.percent import quote
 
 
 def file_url(seed: str, metainfo: Metainfo, index: int) -> str:
@@ -27,4 +26,4 @@ def file_url(seed: str, metainfo: Metainfo, index: int) -> str:
 
 def _quoted(part: str) -> str:
     # A name may be anything: what would be a path of its own stays one name.
-    return quote(part, safe="")
+    return quote(part.encode())

@@ -175,6 +175,35 @@ class HttpConformance:
             assert (response.status, bytes(body)) == (206, BODY[10:20])
             assert response.headers["content-range"] == f"bytes 10-19/{len(BODY)}"
 
+    async def test_a_stream_waits_for_whoever_takes_it(self) -> None:
+        async with self.open_http(site) as web:
+            body = bytearray()
+            taking = 0
+
+            async def take(view: memoryview) -> None:
+                nonlocal taking
+                taking += 1
+                before = bytes(view)
+                await asyncio.sleep(0.005)
+                assert taking == 1
+                assert bytes(view) == before
+                body.extend(view)
+                taking -= 1
+
+            request = HttpRequest(url=f"{web.url}/body")
+            await web.client.stream(request, lambda _: True, take)
+            assert bytes(body) == BODY
+
+    async def test_what_a_taker_raises_comes_out(self) -> None:
+        async with self.open_http(site) as web:
+
+            def fail(_: object) -> bool:
+                raise KeyError("the taker's")
+
+            request = HttpRequest(url=f"{web.url}/body")
+            await error_of(KeyError, web.client.stream(request, fail, lambda _: None))
+            await error_of(KeyError, web.client.stream(request, lambda _: True, fail))
+
     async def test_a_stream_that_is_not_accepted_ends_before_its_body(self) -> None:
         async with self.open_http(site) as web:
             body = bytearray()

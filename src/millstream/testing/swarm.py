@@ -91,6 +91,7 @@ class SimulatedSwarm:
         files: the lengths of the files, for a torrent of several; then `length` is their sum.
         extra: what else its info dictionary holds, `private` for one; a long value makes a torrent
             of much metadata and little content.
+        resolution: of the network's times, in seconds; see `MemoryNetwork`.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class SimulatedSwarm:
         piece_length: int = 64 << 10,
         files: Sequence[int] = (),
         extra: dict[bytes, Bencoded] | None = None,
+        resolution: float = 0.0,
     ) -> None:
         self.rng = rng
         length = sum(files) or length
@@ -111,7 +113,7 @@ class SimulatedSwarm:
             self.name: length
         }
         self.metainfo = Metainfo.parse(self._make_torrent(piece_length, extra or {}))
-        self.network = MemoryNetwork(rng)
+        self.network = MemoryNetwork(rng, resolution=resolution)
         self.members: list[Member] = []
         self._stack = AsyncExitStack()
 
@@ -140,6 +142,7 @@ class SimulatedSwarm:
         sequential: bool = False,
         transfer: TransferConfig | None = None,
         encryption: EncryptionConfig = PLAIN,
+        network: NetworkConfig | None = None,
         swarm: SwarmConfig | None = None,
         magnet: bool = False,
         select: Iterable[int] | None = None,
@@ -160,6 +163,7 @@ class SimulatedSwarm:
             sequential: whether it fetches pieces in order.
             transfer: its settings.
             encryption: its settings; plain connections by default, for the simulation's speed.
+            network: its settings; where it listens is decided here.
             swarm: its settings.
             magnet: whether it joins by a magnet link, and so knows the infohash only.
             select: the files it wants, by their numbers; of a magnet, by the link itself (`so=`).
@@ -174,7 +178,9 @@ class SimulatedSwarm:
         files = MemoryFileSystem(capacity)
         self._store(files, have, content or self.content)
         config = EngineConfig(
-            network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
+            network=replace(
+                network or NetworkConfig(), listen_hosts=(host.address,), listen_port=PORT
+            ),
             transfer=transfer or TransferConfig(),
             encryption=encryption,
             swarm=swarm or SwarmConfig(),

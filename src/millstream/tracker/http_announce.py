@@ -14,6 +14,7 @@ from millstream.protocol.compact import (
     unpack_peers,
     unpack_peers6,
 )
+from millstream.protocol.percent import quote
 from millstream.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse
 from millstream.tracker.http_answer import count, decode_answer, words
 from millstream.tracker.interval import sane_interval, sane_min_interval

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from millstream.errors import LocalProtocolError, TrackerError
 from millstream.protocol.infohash import INFOHASH_LENGTH, InfoHash
+from millstream.protocol.percent import quote
 from millstream.tracker.announce import ScrapeEntry
 from millstream.tracker.http_answer import count, decode_answer
 from millstream.tracker.tracker_url import TrackerUrl

@@ -29,7 +29,6 @@ class Somebody:
     gives: float = 0.0  # bytes a second, whether it is served or not
     takes: float = 0.0  # bytes a second, while it is served
     snubs: bool = False
-    is_behind: bool = True
     downloaded: RateMeter = field(default_factory=lambda: RateMeter(0.0))
     uploaded: RateMeter = field(default_factory=lambda: RateMeter(0.0))
 
@@ -95,11 +94,24 @@ def test_everyone_who_asks_is_served_while_there_are_slots():
     assert stage.run(120) == [1, 2, 3]
 
 
-def test_up_to_32_are_served_at_once_by_default():
+def test_on_a_fast_line_all_are_served_within_a_second_by_default():
     stage = Stage(None)
-    for _ in range(INITIAL_SLOTS):
-        stage.peer()
+    for _ in range(32):
+        stage.peer(takes=1e8)
     assert len(stage.choose()) == INITIAL_SLOTS
+    assert len(stage.run(1.0)) == 32
+
+
+def test_on_a_slow_line_few_are_served_by_default():
+    stage = Stage(None)
+    peers = [stage.peer() for _ in range(32)]
+    stage.choose()
+    for _ in range(1000):
+        served = sum(not peer.am_choking for peer in peers)
+        for peer in peers:
+            peer.takes = 100_000 / served
+        stage.run(0.5)
+    assert sum(not peer.am_choking for peer in peers) in {7, 8}
 
 
 def test_a_free_slot_is_filled_at_once():
@@ -267,9 +279,11 @@ def test_slots_follow_the_limit():
     stage = Stage(None)
     for _ in range(40):
         stage.peer()
-    assert len(stage.choose()) == 32
+    assert len(stage.choose()) == INITIAL_SLOTS
     stage.choker.capacity.limit = 100_000
     assert len(stage.choose()) == 7
+    stage.choker.capacity.limit = 1_000_000
+    assert len(stage.choose()) == 24
     fixed = Stage(3)
     fixed.choker.capacity.limit = 1 << 30
     assert fixed.choker.slots == 3

@@ -230,3 +230,59 @@ def test_an_unknown_extension_means_nothing():
     stage = Stage()
     side = stage.peer(1)
     stage.says(side, 99, b"anything")
+
+
+def test_a_peer_that_was_dropped_is_not_heard_again():
+    """What it was dropped for may stand in the middle of the bytes that came."""
+    stage = Stage(fetch=True)
+    side = stage.peer(1, metadata_size=len(INFO))
+    unasked = ut_metadata.encode(MetadataData(9, len(INFO), b"x"))
+    stage.says(side, OUR_IDS["ut_metadata"], unasked)
+    assert "without being asked" in stage.links[1].closed
+    stage.exchange.remove(side.connection, stage.now)
+    heard = len(stage.port.handshakes)
+    stage.says(side, 0, ExtensionHandshake(messages=THEIRS, metadata_size=5).encode())
+    stage.says(side, OUR_IDS["ut_metadata"], ut_metadata.encode(MetadataRequest(0)))
+    stage.says(side, OUR_IDS["lt_donthave"], lt_donthave.encode(1))
+    assert len(stage.port.handshakes) == heard
+    assert stage.port.lost == []
+    stage.now += 100
+    stage.exchange.tick(stage.now)
+    stage.exchange.drained(stage.now)
+
+
+def test_a_torrent_that_turns_out_private_takes_its_offer_back():
+    stage = Stage(fetch=True)
+    side = stage.peer(1)
+    stage.exchange.metadata_known(INFO, private=True)
+    stage.exchange.tell(stage.ours())
+    first, second = map(ExtensionHandshake.parse, stage.sent(1, 0))
+    assert first.messages["ut_pex"] == OUR_IDS["ut_pex"]
+    assert second.messages["ut_pex"] == 0
+    found = PexPeer(PeerAddress("203.0.113.5", 1), PexFlag(0))
+    stage.says(side, OUR_IDS["ut_pex"], ut_pex.encode(PexMessage((found,), ())))
+    assert stage.port.found == []
+    stage.peer(2)
+    [greeting] = map(ExtensionHandshake.parse, stage.sent(2, 0))
+    assert "ut_pex" not in greeting.messages
+
+
+def test_later_handshakes_add_to_the_first():
+    stage = Stage()
+    side = stage.peer(1, client="them", request_queue=77, upload_only=True)
+    stage.says(side, 0, ExtensionHandshake(messages={"ut_pex": 0}, metadata_size=9).encode())
+    assert side.handshake.client == "them"
+    assert side.handshake.request_queue == 77
+    assert side.handshake.metadata_size == 9
+    assert not side.handshake.upload_only
+    assert side.supports("ut_metadata")
+    assert not side.supports("ut_pex")
+
+
+def test_who_becomes_a_seed_is_told_to_be_one():
+    stage = Stage()
+    side = stage.peer(1)
+    assert PexFlag.SEED not in side.pex_flags
+    stage.says(side, OUR_IDS["upload_only"], b"\1")
+    assert PexFlag.SEED in side.pex_flags
+    assert side.handshake.messages == THEIRS

@@ -7,7 +7,8 @@ from fakes import RecordingEvents, RecordingLink, make_geometry
 
 from millstream.core.config import TransferConfig
 from millstream.core.geometry import ConnectionId
-from millstream.core.metadata_peer import MAX_ALLOWED_FAST, MetadataPeer
+from millstream.core.metadata_peer import MAX_ALLOWED_FAST, MAX_LOST, MetadataPeer
+from millstream.core.peer import MAX_UNSENT_BYTES
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
@@ -108,3 +109,33 @@ def test_allowed_fast_pieces_are_remembered_up_to_a_limit():
     for index in range(2 * MAX_ALLOWED_FAST):
         early.receive_allowed_fast(index)
     assert len(early._allowed_fast) == MAX_ALLOWED_FAST
+
+
+def test_a_piece_that_a_seed_lost_is_not_there():
+    early, _ = early_peer(messages.HAVE_ALL)
+    early.receive_dont_have(3)
+    early.receive_dont_have(4)
+    early.receive_have(4)
+    assert grown(early).pieces == 0b1110111111
+
+
+def test_a_seed_that_lost_what_nobody_has_is_dropped():
+    early, _ = early_peer(messages.HAVE_ALL)
+    early.receive_dont_have(10)
+    with pytest.raises(RemoteProtocolError):
+        grown(early)
+
+
+def test_a_seed_cannot_lose_pieces_without_end():
+    early, _ = early_peer(messages.HAVE_ALL)
+    for index in range(MAX_LOST):
+        early.receive_dont_have(index)
+    with pytest.raises(RemoteProtocolError, match="lost over 1024 pieces"):
+        early.receive_dont_have(MAX_LOST)
+
+
+def test_who_does_not_read_the_refusals_is_dropped():
+    early, link = early_peer()
+    link.unsent_bytes = MAX_UNSENT_BYTES + 1
+    with pytest.raises(RemoteProtocolError, match="flood of requests"):
+        early.data_received(memoryview(messages.requests(0, 16384, 0, 1)), 2.0)

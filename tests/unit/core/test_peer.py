@@ -260,13 +260,3 @@ def test_it_snubs_us_when_it_owes_blocks_and_sends_none_for_a_minute():
     assert peer.is_snubbing(10.1 + peer_module.SNUB_TIME)
     says(peer, messages.CHOKE, now=11.0)
     assert not peer.is_snubbing(1000.0)
-
-
-def test_it_is_behind_while_something_is_on_its_way_to_it():
-    peer, link, _ = make()
-    assert not peer.is_behind
-    peer.uploads.add(0, 0, BLOCK_LENGTH)
-    assert peer.is_behind
-    peer.uploads.clear()
-    link.unsent_bytes = 1
-    assert peer.is_behind

@@ -157,3 +157,23 @@ def test_upload_only_there_and_back(upload_only):
 def test_upload_only_is_one_byte(payload):
     with pytest.raises(RemoteProtocolError):
         parse_upload_only(payload)
+
+
+def test_what_a_later_handshake_leaves_out_stays():
+    first = ExtensionHandshake(
+        messages={"ut_pex": 5, "ut_metadata": 6},
+        client="a",
+        request_queue=9,
+        port=1,
+        your_ip="1.2.3.4",
+    )
+    later = ExtensionHandshake(messages={"ut_pex": 0}, request_queue=8, metadata_size=3)
+    assert later.after(None) is later
+    assert later.after(first) == ExtensionHandshake(
+        messages={"ut_pex": 0, "ut_metadata": 6},
+        client="a",
+        request_queue=8,
+        port=1,
+        your_ip="1.2.3.4",
+        metadata_size=3,
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from millstream.errors import TrackerError
 from millstream.protocol.compact import PeerAddress
-from millstream.tracker.tracker_url import MAX_URL_LENGTH, TrackerUrl, quote
+from millstream.tracker.tracker_url import MAX_URL_LENGTH, TrackerUrl
 
 
 def test_parts():
@@ -78,8 +78,3 @@ def test_the_data_of_bep_41(text, data):
 )
 def test_parameters_follow_the_urls_own(text, longer):
     assert TrackerUrl.parse(text).with_parameters("p=1") == longer
-
-
-def test_quoting_is_that_of_rfc_3986():
-    assert quote(b"azAZ09-._~") == "azAZ09-._~"
-    assert quote(b"\x00\xff +/&=%") == "%00%FF%20%2B%2F%26%3D%25"

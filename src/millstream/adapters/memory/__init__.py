@@ -6,7 +6,7 @@ from millstream.adapters.memory.cipher import MemoryCryptography
 from millstream.adapters.memory.clock import MemoryClock
 from millstream.adapters.memory.disk import MemoryDiskQueue
 from millstream.adapters.memory.filesystem import MemoryFileSystem
-from millstream.adapters.memory.http import MemoryHttp, MemoryWeb
+from millstream.adapters.memory.http import MemoryHttp, MemoryStream, MemoryWeb
 from millstream.adapters.memory.network import (
     LinkProfile,
     MemoryHost,
@@ -26,5 +26,6 @@ __all__ = [
     "MemoryListener",
     "MemoryNetwork",
     "MemorySessionStore",
+    "MemoryStream",
     "MemoryWeb",
 ]

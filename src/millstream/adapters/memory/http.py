@@ -4,23 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from millstream.errors import HttpError
-from millstream.interfaces.http import MAX_REDIRECTS, HttpRequest, HttpResponse
+from millstream.interfaces.http import (
+    MAX_REDIRECTS,
+    Accept,
+    DataReceived,
+    HttpRequest,
+    HttpResponse,
+)
 from millstream.protocol.address_scope import is_global, scope_of
 
-HttpHandler: TypeAlias = Callable[[HttpRequest, str], HttpResponse | Awaitable[HttpResponse]]
-"""Answers a request of a client with some address; one that waits takes its time."""
-
-# The parts in which `stream` hands a body over.
+# The parts in which `stream` hands a body over that is there whole.
 PART_LENGTH = 16 << 10
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStream:
+    """An answer whose body comes by and by.
+
+    Attributes:
+        status: the status code.
+        headers: names in any case.
+        parts: the body; it may wait, and an HttpError out of it is a connection that is lost.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    parts: AsyncGenerator[bytes, None]
+
+
+HttpAnswer: TypeAlias = HttpResponse | MemoryStream
+
+HttpHandler: TypeAlias = Callable[[HttpRequest, str], HttpAnswer | Awaitable[HttpAnswer]]
+"""Answers a request of a client with some address; one that waits takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +106,42 @@ class MemoryHttp:
 
     async def get(self, request: HttpRequest) -> HttpResponse:
         """See `interfaces.http.HttpClient`."""
-        response = await self._fetch(request)
-        self._check_length(request, response)
-        return response
+        body = bytearray()
+        response = await self.stream(request, lambda _: True, body.extend)
+        return replace(response, body=bytes(body))
 
     async def stream(
-        self,
-        request: HttpRequest,
-        accept: Callable[[HttpResponse], bool],
-        data_received: Callable[[memoryview], None],
+        self, request: HttpRequest, accept: Accept, data_received: DataReceived
     ) -> HttpResponse:
         """See `interfaces.http.HttpClient`."""
-        response = await self._fetch(request)
-        head = replace(response, body=b"")
-        if accept(head):
-            self._check_length(request, response)
-            whole = memoryview(response.body)
-            for at in range(0, len(whole), PART_LENGTH):
-                data_received(whole[at : at + PART_LENGTH])
-        return head
+        if self._closed:
+            raise HttpError("the HTTP client is closed")
+        try:
+            async with asyncio.timeout(request.timeout):
+                answer = await self._fetch(request)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                head = HttpResponse(answer.status, headers)
+                if accept(head):
+                    await _take(answer, request, data_received)
+                return head
+        except TimeoutError as error:
+            host = _host(request.url)
+            raise HttpError(f"{host}: no whole answer within {request.timeout:g} s") from error
 
     async def close(self) -> None:
         """See `interfaces.http.HttpClient`."""
         self._closed = True
 
-    async def _fetch(self, request: HttpRequest) -> HttpResponse:
-        if self._closed:
-            raise HttpError("the HTTP client is closed")
-        try:
-            async with asyncio.timeout(request.timeout):
-                for _ in range(MAX_REDIRECTS + 1):
-                    response = await self._ask(request)
-                    location = response.headers.get("location")
-                    if response.status not in _REDIRECTS or location is None:
-                        return response
-                    request = replace(request, url=urljoin(request.url, location))
-        except TimeoutError as error:
-            host = _host(request.url)
-            raise HttpError(f"{host}: no whole answer within {request.timeout:g} s") from error
+    async def _fetch(self, request: HttpRequest) -> HttpAnswer:
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._ask(request)
+            location = _location(answer)
+            if answer.status not in _REDIRECTS or location is None:
+                return answer
+            request = replace(request, url=urljoin(request.url, location))
         raise HttpError(f"{_host(request.url)}: more than {MAX_REDIRECTS} redirects")
 
-    async def _ask(self, request: HttpRequest) -> HttpResponse:
+    async def _ask(self, request: HttpRequest) -> HttpAnswer:
         try:
             parts = urlsplit(request.url)
             port = parts.port or _PORTS[parts.scheme]
@@ -140,17 +160,39 @@ class MemoryHttp:
         answer = site.handler(request, self._address)
         response = await answer if inspect.isawaitable(answer) else answer
         await asyncio.sleep(site.latency)
-        return HttpResponse(
-            response.status,
-            {name.lower(): value for name, value in response.headers.items()},
-            response.body,
-        )
+        return response
 
-    def _check_length(self, request: HttpRequest, response: HttpResponse) -> None:
-        if len(response.body) > request.max_length:
-            raise HttpError(
-                f"{_host(request.url)}: its answer is longer than {request.max_length:,} bytes"
-            )
+
+def _location(answer: HttpAnswer) -> str | None:
+    found = [value for name, value in answer.headers.items() if name.lower() == "location"]
+    return found[0] if found else None
+
+
+async def _take(answer: HttpAnswer, request: HttpRequest, data_received: DataReceived) -> None:
+    """Hand a body over, as far as it is allowed."""
+    too_long = HttpError(
+        f"{_host(request.url)}: its answer is longer than {request.max_length:,} bytes"
+    )
+    if isinstance(answer, HttpResponse) and len(answer.body) > request.max_length:
+        raise too_long
+    length = 0
+    async with aclosing(_parts(answer)) as parts:
+        async for part in parts:
+            length += len(part)
+            if length > request.max_length:
+                raise too_long
+            if (taking := data_received(memoryview(part))) is not None:
+                await taking
+
+
+async def _parts(answer: HttpAnswer) -> AsyncGenerator[bytes, None]:
+    if isinstance(answer, HttpResponse):
+        for at in range(0, len(answer.body), PART_LENGTH):
+            yield answer.body[at : at + PART_LENGTH]
+        return
+    async with aclosing(answer.parts) as parts:
+        async for part in parts:
+            yield part
 
 
 def _check(host: str, addresses: tuple[str, ...], request: HttpRequest) -> None:

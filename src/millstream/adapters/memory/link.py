@@ -2,7 +2,7 @@
 
 Cost decides the shape. A swarm of hundreds of peers must be simulated in seconds, so bytes travel
 in quanta of up to 64 KiB and each costs at most three events: it left the uplink, it arrived, it
-came through the downlink. What costs no time costs no event.
+came through the downlink. What costs no time costs no event (see `agenda`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
+from millstream.adapters.memory.agenda import Agenda
 from millstream.errors import ConfigError
 
 # What a connection may put on the uplink before it is another's turn: 50 ms of the line, within
@@ -70,13 +72,20 @@ class Flow(Protocol):
 
 
 class Link:
-    """The state of one host's line. `profile` and `online` may change at any time."""
+    """The state of one host's line. `profile` and `online` may change at any time.
 
-    def __init__(self, profile: LinkProfile) -> None:
+    Args:
+        profile: how the host is connected.
+        agenda: what the links of a network have in common; None for one of its own.
+    """
+
+    def __init__(self, profile: LinkProfile, agenda: Agenda | None = None) -> None:
         self.profile = profile
+        self.agenda = agenda or Agenda()
         self.online = True
         self._waiting: deque[Flow] = deque()
         self._sending = False
+        self._uplink_free_at = 0.0
         self._downlink_free_at = 0.0
 
     def enqueue(self, flow: Flow) -> None:
@@ -85,9 +94,14 @@ class Link:
         if not self._sending:
             self._sending = True
             # Not now: whatever else is written in this iteration of the loop joins the quantum.
-            asyncio.get_running_loop().call_soon(self._send)
+            self.agenda.soon(self._send)
 
     def _send(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._uplink_free_at = max(now, self._uplink_free_at)
+        self._send_next(now)
+
+    def _send_next(self, now: float) -> None:
         # One turn for those who wait now. Flows that a delivery wakes come in the next event, so
         # that an unlimited link never holds the loop for longer than a window of each flow.
         for _ in range(len(self._waiting)):
@@ -95,19 +109,20 @@ class Link:
             rate = self.profile.up
             segment = flow.take(None if rate is None else quantum(rate))
             if rate is not None and segment.length:
-                asyncio.get_running_loop().call_later(
-                    segment.length / rate, self._sent, flow, segment
-                )
-                return
+                self._uplink_free_at += segment.length / rate
+                if not self.agenda.is_due(self._uplink_free_at, now):
+                    self.agenda.at(self._uplink_free_at, partial(self._sent, flow, segment))
+                    return
             self._pass_on(flow, segment)
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._send)
+            self.agenda.soon(self._send)
         else:
             self._sending = False
 
     def _sent(self, flow: Flow, segment: Segment) -> None:
         self._pass_on(flow, segment)
-        self._send()
+        # From the exact time on, which the agenda rounded.
+        self._send_next(asyncio.get_running_loop().time())
 
     def _pass_on(self, flow: Flow, segment: Segment) -> None:
         if flow.has_more():

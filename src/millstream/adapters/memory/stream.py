@@ -43,6 +43,7 @@ class Stream:
     """Bytes on their way, in order. The ends are given by `attach` before anything is sent."""
 
     __slots__ = (
+        "_agenda",
         "_arrived",
         "_backlog",
         "_backlog_bytes",
@@ -69,6 +70,7 @@ class Stream:
     def __init__(self, source: Link, target: Link, rng: random.Random) -> None:
         self._source = source
         self._target = target
+        self._agenda = source.agenda
         self._rng = rng
         self._window = _window(source, target)
         self._backlog: deque[bytes | memoryview] = deque()  # waits for the uplink
@@ -123,7 +125,8 @@ class Stream:
         self._reset = True
         self._backlog.clear()
         self._backlog_bytes = 0
-        asyncio.get_running_loop().call_later(self.latency, self._announce_reset)
+        now = asyncio.get_running_loop().time()
+        self._agenda.at(now + self.latency, self._announce_reset)
 
     def _announce_reset(self) -> None:
         if self.is_online:
@@ -174,15 +177,14 @@ class Stream:
 
     def travel(self, segment: Segment) -> None:
         """Take the way from the uplink to the downlink, behind whatever was delayed before."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = asyncio.get_running_loop().time()
         delay = self.latency + self._retransmit_delay(segment.length)
         self._last_arrival = arrival = max(now + delay, self._last_arrival)
         self._travelling.append(segment)
-        if arrival <= now:
+        if self._agenda.is_due(arrival, now):
             self._arrive()
         else:
-            loop.call_at(arrival, self._arrive)
+            self._agenda.at(arrival, self._arrive)
 
     def _retransmit_delay(self, length: int) -> float:
         near, far = self._source.profile.loss, self._target.profile.loss
@@ -206,13 +208,12 @@ class Stream:
     def _arrive(self) -> None:
         segment = self._travelling.popleft()
         self._landing.append(segment)
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = asyncio.get_running_loop().time()
         through = self._target.through_downlink(now, segment.length)
-        if through <= now:
+        if self._agenda.is_due(through, now):
             self._land()
         else:
-            loop.call_at(through, self._land)
+            self._agenda.at(through, self._land)
 
     def _land(self) -> None:
         segment = self._landing.popleft()

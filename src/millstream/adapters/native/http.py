@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from millstream.errors import HttpError
-from millstream.interfaces.http import HttpRequest, HttpResponse
+from millstream.interfaces.http import Accept, DataReceived, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from millstream.adapters.native.http_session import HttpSessions
@@ -32,10 +31,7 @@ class NativeHttp:
         return await self._open().get(request)
 
     async def stream(
-        self,
-        request: HttpRequest,
-        accept: Callable[[HttpResponse], bool],
-        data_received: Callable[[memoryview], None],
+        self, request: HttpRequest, accept: Accept, data_received: DataReceived
     ) -> HttpResponse:
         """See `interfaces.http.HttpClient`."""
         return await self._open().stream(request, accept, data_received)

@@ -8,9 +8,8 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TypeAlias
 
 import aiohttp
 from aiohttp import hdrs
@@ -19,7 +18,13 @@ from yarl import URL
 from millstream.adapters.native.http_guard import GuardedResolver, check_literal
 from millstream.adapters.native.resolver import Resolver
 from millstream.errors import HttpError
-from millstream.interfaces.http import MAX_REDIRECTS, HttpRequest, HttpResponse
+from millstream.interfaces.http import (
+    MAX_REDIRECTS,
+    Accept,
+    DataReceived,
+    HttpRequest,
+    HttpResponse,
+)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
@@ -33,8 +38,10 @@ MAX_DECODED_PART = 64 << 10
 # gzip or zlib, as the header says.
 _WINDOW_BITS = 32 + zlib.MAX_WBITS
 
-Accept: TypeAlias = Callable[[HttpResponse], bool]
-DataReceived: TypeAlias = Callable[[memoryview], None]
+# Connections at once: for trackers, which answer in no time, as aiohttp does by default; and for
+# streams, 64 web seeds of four. More wait for one to become free.
+MAX_CONNECTIONS = 100
+MAX_STREAM_CONNECTIONS = 256
 
 
 class HttpSessions:
@@ -43,12 +50,13 @@ class HttpSessions:
     def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
         self._resolver = Resolver()
-        self._sessions: dict[tuple[bool, int | None], aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[bool, int | None, int], aiohttp.ClientSession] = {}
 
     async def get(self, request: HttpRequest) -> HttpResponse:
         """See `interfaces.http.HttpClient`."""
         body = bytearray()
-        response = await self._fetch(request, "gzip", lambda _: True, body.extend)
+        session = self._session(request, MAX_CONNECTIONS)
+        response = await _fetch(session, request, "gzip", lambda _: True, body.extend)
         return HttpResponse(response.status, response.headers, bytes(body))
 
     async def stream(
@@ -56,7 +64,8 @@ class HttpSessions:
     ) -> HttpResponse:
         """See `interfaces.http.HttpClient`."""
         # Not compressed: ranges are of the bytes that are transferred (RFC 9110, section 14).
-        return await self._fetch(request, "identity", accept, data_received)
+        session = self._session(request, MAX_STREAM_CONNECTIONS)
+        return await _fetch(session, request, "identity", accept, data_received)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -64,39 +73,16 @@ class HttpSessions:
             await session.close()
         self._sessions.clear()
 
-    async def _fetch(
-        self, request: HttpRequest, coding: str, accept: Accept, data_received: DataReceived
-    ) -> HttpResponse:
-        url = _parse(request.url)
-        host = url.host or ""
-        headers = {hdrs.ACCEPT_ENCODING: coding, **request.headers}
-        session = self._session(request.allow_local, request.family)
-        try:
-            async with asyncio.timeout(request.timeout):
-                for _ in range(MAX_REDIRECTS + 1):
-                    host = url.host or ""
-                    check_literal(host, request.family, allow_local=request.allow_local)
-                    with closing(
-                        await session.get(url, headers=headers, allow_redirects=False)
-                    ) as answer:
-                        location = answer.headers.get(hdrs.LOCATION)
-                        if answer.status not in _REDIRECTS or location is None:
-                            return await _take(answer, request, accept, data_received)
-                        url = _parse(location, url)
-                raise HttpError(f"{host}: more than {MAX_REDIRECTS} redirects")
-        except TimeoutError as error:
-            raise HttpError(f"{host}: no whole answer within {request.timeout:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise HttpError(f"{host}: {_in_words(error)}") from error
-
-    def _session(self, allow_local: bool, family: int | None) -> aiohttp.ClientSession:
-        session = self._sessions.get((allow_local, family))
+    def _session(self, request: HttpRequest, most: int) -> aiohttp.ClientSession:
+        key = request.allow_local, request.family, most
+        session = self._sessions.get(key)
         if session is None:
             connector = aiohttp.TCPConnector(
-                resolver=GuardedResolver(self._resolver, allow_local=allow_local),
-                family=_FAMILIES[family],
+                resolver=GuardedResolver(self._resolver, allow_local=request.allow_local),
+                family=_FAMILIES[request.family],
+                limit=most,
             )
-            session = self._sessions[allow_local, family] = aiohttp.ClientSession(
+            session = self._sessions[key] = aiohttp.ClientSession(
                 connector=connector,
                 headers={hdrs.USER_AGENT: self._user_agent},
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -104,6 +90,35 @@ class HttpSessions:
                 auto_decompress=False,
             )
         return session
+
+
+async def _fetch(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    coding: str,
+    accept: Accept,
+    data_received: DataReceived,
+) -> HttpResponse:
+    url = _parse(request.url)
+    host = url.host or ""
+    headers = {hdrs.ACCEPT_ENCODING: coding, **request.headers}
+    try:
+        async with asyncio.timeout(request.timeout):
+            for _ in range(MAX_REDIRECTS + 1):
+                host = url.host or ""
+                check_literal(host, request.family, allow_local=request.allow_local)
+                with closing(
+                    await session.get(url, headers=headers, allow_redirects=False)
+                ) as answer:
+                    location = answer.headers.get(hdrs.LOCATION)
+                    if answer.status not in _REDIRECTS or location is None:
+                        return await _take(answer, request, accept, data_received)
+                    url = _parse(location, url)
+            raise HttpError(f"{host}: more than {MAX_REDIRECTS} redirects")
+    except TimeoutError as error:
+        raise HttpError(f"{host}: no whole answer within {request.timeout:g} s") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise HttpError(f"{host}: {_in_words(error)}") from error
 
 
 def _parse(text: str, base: URL | None = None) -> URL:
@@ -148,8 +163,8 @@ async def _take(
             length += len(part)
             if length > request.max_length:
                 raise too_long
-            if part:
-                data_received(memoryview(part))
+            if part and (taking := data_received(memoryview(part))) is not None:
+                await taking
     if decoder is not None and not decoder.ended:
         raise HttpError(f"{host}: its compressed answer is cut short")
     return response
