@@ -44,7 +44,10 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 bench: $(VENV)/.dev  ## Millstream and libtorrent in alternation; writes bench/results.md
 	$(BIN)/python -m bench $(BENCH)
 
-fuzz: $(VENV)/.dev  ## the property tests with many more examples
+FUZZ ?= all --seconds 600
+
+fuzz: $(VENV)/.dev  ## fuzz every parser for ten minutes (or FUZZ="bencode --seconds 60"), then the property tests at length
+	$(BIN)/python -m fuzz $(FUZZ)
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --hypothesis-profile fuzz --timeout 3600 tests/property $(TESTS)
 
 interop: $(VENV)/.dev  ## real clients in network namespaces, as root; writes docs/interop.md

@@ -14,7 +14,6 @@ ENCRYPTION: dict[Encryption, tuple[str, ...]] = {
     Encryption.DEFAULT: (),
     # The one makes it refuse and skip the plain handshake, the other the plain payload.
     Encryption.REQUIRED: ("--bt-require-crypto=true", "--bt-min-crypto-level=arc4"),
-    Encryption.OBFUSCATED: ("--bt-require-crypto=true", "--bt-min-crypto-level=plain"),
 }
 
 
@@ -23,7 +22,7 @@ class Aria2(Client):
 
     name = "aria2"
     program = "aria2c"
-    settings = frozenset(ENCRYPTION)  # it cannot be told to refuse encryption
+    settings = frozenset(ENCRYPTION)  # it can refuse neither MSE nor RC4
     noise = re.compile(r"^$|rpc|RPC|Http(Server|Listen)|^(POST|Host|Accept|Content-Length)")
 
     @classmethod

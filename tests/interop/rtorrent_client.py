@@ -11,7 +11,6 @@ from .client import BITTORRENT_PORT, CONTROL_PORT, Client, Encryption, printed_v
 ENCRYPTION = {
     Encryption.DEFAULT: "allow_incoming,try_outgoing,enable_retry",
     Encryption.REQUIRED: "require,require_RC4,allow_incoming,try_outgoing",
-    Encryption.OBFUSCATED: "require,prefer_plaintext,allow_incoming,try_outgoing",
     Encryption.DISABLED: "none",
 }
 
@@ -43,6 +42,7 @@ class RTorrent(Client):
 
     name = "rtorrent"
     program = "rtorrent"
+    settings = frozenset(ENCRYPTION)  # it may prefer a plain payload, but not refuse RC4
     environment: ClassVar[dict[str, str]] = {"TERM": "xterm"}
 
     @classmethod

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from . import namespaces
-from .matrix import CLIENTS, Case, Role, Way, cases, run
+from .matrix import CLIENTS, Case, cases, run
 from .matrix_report import CELL
 from .tracker import Tracker
 
 # Most of a case is waiting, so several run at once; Transmission's more so: it looks at whom to
 # unchoke, and whom to be interested in, every ten seconds.
-# Cases that cannot pass yet, and what they wait for. MILLSTREAM_INTEROP_ALL=1 runs them too.
-WAITING: dict[Case, str] = {
-    Case("aria2", Role.LEECH, Way.MAGNET): (
-        "the tracker to tell of seeds whoever says left=0, as aria2 does without metadata"
-    ),
-}
-ALL = "MILLSTREAM_INTEROP_ALL"
-
 AT_ONCE = {"transmission": 9}
 AT_ONCE_ELSE = 3
 
@@ -31,8 +22,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(180)]
 
 def why_not(case: Case) -> str:
     """Why a case is skipped; empty if it is not."""
-    if case in WAITING and not os.environ.get(ALL):
-        return f"{case} waits for {WAITING[case]}"
     return CLIENTS[case.client].missing()
 
 

@@ -48,13 +48,14 @@ class RegistryMachine(RuleBasedStateMachine):
         left=st.integers(0, 1),
         event=st.sampled_from(AnnounceEvent),
         want=st.integers(-1, 4),
+        moved=st.integers(0, 1),
     )
-    def announce(self, torrent, number, keyed, host, port, left, event, want):
+    def announce(self, torrent, number, keyed, host, port, left, event, want, moved):
         request = AnnounceRequest(
             info_hash=torrent,
             peer_id=bytes([number]) * 20,
             port=port,
-            uploaded=0,
+            uploaded=moved,
             downloaded=0,
             left=left,
             event=event,
@@ -80,7 +81,7 @@ class RegistryMachine(RuleBasedStateMachine):
             if other[3] == key[3]
             and other[:3] != key[:3]
             and value[0].port
-            and (left or other[:3] not in self.seeds)
+            and (left or not moved or other[:3] not in self.seeds)
         }
         assert set(answer.peers) <= candidates
         wanted = 50 if want < 0 else want

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,8 +33,9 @@ from millstream.adapters.memory import (
     MemoryStream,
     MemoryWeb,
 )
+from millstream.engine.known_web_seed import FIRST_RETRY, QUICK_RETRY
 from millstream.engine.web_seed import MAX_RUNS, STALL_TIME
-from millstream.engine.web_seeding import FIRST_RETRY, MAX_AT_WORK, QUICK_RETRY
+from millstream.engine.web_seeding import MAX_AT_WORK
 from millstream.errors import HttpError
 from millstream.events import StateChanged
 from millstream.interfaces.disk import DiskConfig
@@ -44,7 +46,7 @@ from millstream.testing.content import piece_digests
 from millstream.testing.virtual_time import run_virtual
 from millstream.tracker.config import TrackerConfig
 
-from .web_site import WebSite
+from .web_site import Asked, WebSite
 
 KIB, MIB = 1 << 10, 1 << 20
 PIECE = 64 * KIB
@@ -87,9 +89,7 @@ class Content:
                 private=private,
             )
         )
-        self.stored = [
-            entry for entry in entries if not entry.attributes and entry.length
-        ]
+        self.stored = [entry for entry in entries if not entry.attributes and entry.length]
         self.is_multi_file = bool(files)
 
     def path(self, name: str) -> str:
@@ -194,8 +194,9 @@ async def until_error(torrent: Torrent, seconds: float = 100) -> WebSeedStatus:
 
 
 async def got(torrent: Torrent, share: float) -> None:
-    while torrent.status().progress < share:
-        await asyncio.sleep(0.05)
+    async for status in torrent.progress(0.05):
+        if status.progress >= share:
+            return
 
 
 MANY = [
@@ -423,10 +424,14 @@ def test_redirects_are_followed_but_not_to_local_hosts():
             site = there.site(content)
             inside = there.site(content, host="192.168.0.1")
             there.web.serve(
-                "good.test", 80, lambda request, _: HttpResponse(302, {"Location": site.url + content.name})
+                "good.test",
+                80,
+                lambda *_: HttpResponse(302, {"Location": site.url + content.name}),
             )
             there.web.serve(
-                "bad.test", 80, lambda request, _: HttpResponse(307, {"Location": inside.url + content.name})
+                "bad.test",
+                80,
+                lambda *_: HttpResponse(307, {"Location": inside.url + content.name}),
             )
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on("http://good.test/", "http://bad.test/x"))
@@ -452,7 +457,7 @@ def test_a_file_that_is_missing_is_an_error_and_tried_ever_more_seldom():
             assert status.next_try == pytest.approx(FIRST_RETRY, abs=1)
             await asyncio.sleep(400)
             # One request at a time: nothing came that would ask for more.
-            waits = [after - before for before, after in zip(site.times, site.times[1:])]
+            waits = [after - before for before, after in itertools.pairwise(site.times)]
             assert waits == [pytest.approx(wait, abs=1) for wait in (30, 60, 120)]
             site.files = content.on_the_web
             await torrent.wait_complete()
@@ -472,8 +477,8 @@ def test_a_file_that_is_missing_among_others_comes_from_elsewhere(fault):
             site = there.site(content)
             b = "/content.bin/b"
 
-            def behave(request, data, begin, end):
-                if fault == "forbidden" and request.url.endswith("/b"):
+            def behave(asked):
+                if fault == "forbidden" and asked.path == b:
                     return HttpResponse(403, {})
                 return None
 
@@ -563,8 +568,8 @@ def test_a_server_without_ranges_gives_small_files():
         async with town(rng) as there:
             content = Content(rng, files=[(("a",), 3 * PIECE), (("b",), MIB), (("c",), 5 * MIB)])
             site = there.site(content)
-            site.behave = lambda request, data, begin, end: MemoryStream(
-                200, {"Content-Length": str(len(data))}, site.body(data)
+            site.behave = lambda asked: MemoryStream(
+                200, {"Content-Length": str(len(asked.content))}, site.body(asked.content)
             )
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on(site))
@@ -585,8 +590,8 @@ def test_a_server_that_sends_less_than_it_is_asked_for_is_asked_for_the_rest():
         async with town(rng) as there:
             content = Content(rng)
             site = there.site(content)
-            site.behave = lambda request, data, begin, end: site.part(
-                data, begin, min(end, begin + 10_000)
+            site.behave = lambda asked: site.part(
+                asked._replace(end=min(asked.end, asked.begin + 10_000))
             )
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on(site))
@@ -602,43 +607,31 @@ async def cut(data: bytes) -> AsyncGenerator[bytes, None]:
     raise HttpError("its answer is cut short")
 
 
-def part_headers(begin: int, end: int, whole: int | str) -> dict[str, str]:
-    return {"Content-Range": f"bytes {begin}-{end - 1}/{whole}"}
+def answer(asked: Asked, body: bytes, **headers: str) -> HttpResponse:
+    return HttpResponse(206, asked.headers(**headers), body)
+
+
+def moved(asked: Asked, begin: int, end: int) -> HttpResponse:
+    """The answer to another request."""
+    other = asked._replace(begin=asked.begin + begin, end=asked.end + end)
+    return answer(other, other.data)
 
 
 WRONG = {
-    "another range": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin + 1, end + 1, "*"), data[begin + 1 : end + 1]
-    ),
-    "more than asked": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin, end + 1, "*"), data[begin : end + 1]
-    ),
-    "another file": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin, end, len(data) + 1), data[begin:end]
-    ),
-    "no range": lambda data, begin, end: HttpResponse(206, {}, data[begin:end]),
-    "nonsense": lambda data, begin, end: HttpResponse(
-        206, {"Content-Range": "bytes ?"}, data[begin:end]
-    ),
-    "compressed": lambda data, begin, end: HttpResponse(
-        206, {**part_headers(begin, end, len(data)), "Content-Encoding": "gzip"}, b"zzz"
-    ),
-    "a page": lambda data, begin, end: HttpResponse(200, {"Content-Length": "9"}, b"<html> .."),
-    "not satisfiable": lambda data, begin, end: HttpResponse(416, {}, b""),
-    "a redirect to nowhere": lambda data, begin, end: HttpResponse(301, {}, b""),
-    "too long": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin, end, len(data)), data[begin:end] + b"z" * MIB
-    ),
-    "too short": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin, end, len(data)), data[begin : end - 1]
-    ),
-    "nothing": lambda data, begin, end: HttpResponse(
-        206, part_headers(begin, end, len(data)), b""
-    ),
-    "cut": lambda data, begin, end: MemoryStream(
-        206, part_headers(begin, end, len(data)), cut(data[begin : begin + 100])
-    ),
-    "an error": lambda data, begin, end: HttpResponse(500, {}, b"sorry"),
+    "another range": lambda asked: moved(asked, 1, 1),
+    "more than asked": lambda asked: moved(asked, 0, 1),
+    "another file": lambda asked: answer(asked._replace(content=asked.content + b"x"), asked.data),
+    "no range": lambda asked: HttpResponse(206, {}, asked.data),
+    "nonsense": lambda asked: HttpResponse(206, {"Content-Range": "bytes ?"}, asked.data),
+    "compressed": lambda asked: answer(asked, b"zzz", **{"Content-Encoding": "gzip"}),
+    "a page": lambda _: HttpResponse(200, {"Content-Length": "9"}, b"<html> .."),
+    "not satisfiable": lambda _: HttpResponse(416, {}, b""),
+    "a redirect to nowhere": lambda _: HttpResponse(301, {}, b""),
+    "too long": lambda asked: answer(asked, asked.data + b"z" * MIB),
+    "too short": lambda asked: answer(asked, asked.data[:-1]),
+    "nothing": lambda asked: answer(asked, b""),
+    "cut": lambda asked: MemoryStream(206, asked.headers(), cut(asked.data[:100])),
+    "an error": lambda _: HttpResponse(500, {}, b"sorry"),
 }
 
 
@@ -648,7 +641,7 @@ def test_answers_that_are_wrong_are_an_error_and_harm_nobody(fault):
         async with town(rng) as there:
             content = Content(rng)
             site = there.site(content)
-            site.behave = lambda request, data, begin, end: WRONG[fault](data, begin, end)
+            site.behave = WRONG[fault]
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on(site))
             status = await until_error(torrent)
@@ -699,11 +692,11 @@ def test_a_server_that_lies_now_and_then_is_found_out_among_peers():
             content = Content(rng, 8 * MIB)
             site = there.site(content, rate=MIB / 4)
 
-            def behave(request, data, begin, end):
-                wrong = bytearray(data)
+            def behave(asked):
+                wrong = bytearray(asked.content)
                 for at in range(0, len(wrong), 5 * PIECE):
                     wrong[at] ^= 1
-                return site.part(bytes(wrong), begin, end)
+                return site.part(asked._replace(content=bytes(wrong)))
 
             site.behave = behave
             engine, _, files = await there.engine()
@@ -730,10 +723,8 @@ def test_a_server_that_stalls_is_given_up(first):
         async with town(rng) as there:
             content = Content(rng)
             site = there.site(content)
-            site.behave = lambda request, data, begin, end: MemoryStream(
-                206,
-                part_headers(begin, end, len(data)),
-                stalling(data[begin : min(begin + first, end - 1)]),
+            site.behave = lambda asked: MemoryStream(
+                206, asked.headers(), stalling(asked.data[:-1][:first])
             )
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on(site))
@@ -754,12 +745,10 @@ def test_one_request_that_stalls_does_not_hold_up_the_others():
             site = there.site(content, rate=MIB / 2)
             stalled = []
 
-            def behave(request, data, begin, end):
+            def behave(asked):
                 if len(site.asked) == 5:
-                    stalled.append((begin, end))
-                    return MemoryStream(
-                        206, part_headers(begin, end, len(data)), stalling(data[begin : begin + 9])
-                    )
+                    stalled.append(asked)
+                    return MemoryStream(206, asked.headers(), stalling(asked.data[:9]))
                 return None
 
             site.behave = behave
@@ -774,6 +763,11 @@ def test_one_request_that_stalls_does_not_hold_up_the_others():
     run_virtual(story, seed=24)
 
 
+def crawl(site: WebSite, asked: Asked) -> MemoryStream:
+    """The part by a hundred bytes at a time."""
+    return MemoryStream(206, asked.headers(), site.body(asked.data, part=100))
+
+
 def test_what_a_slow_server_sits_on_is_stolen_by_a_fast_peer():
     async def story(rng):
         async with town(rng) as there:
@@ -785,14 +779,7 @@ def test_what_a_slow_server_sits_on_is_stolen_by_a_fast_peer():
             await got(torrent, 0.2)
             site.rate = 500.0  # bytes a second
 
-            def crawl(request, data, begin, end):
-                return MemoryStream(
-                    206,
-                    part_headers(begin, end, len(data)),
-                    site.body(data[begin:end], part=100),
-                )
-
-            site.behave = crawl
+            site.behave = lambda asked: crawl(site, asked)
             await asyncio.sleep(1)
             began = now()
             torrent.add_peer(await there.seed(content, LinkProfile(up=2 * MIB, latency=0.01)))
@@ -810,9 +797,7 @@ def test_a_slow_server_alone_is_waited_for():
         async with town(rng) as there:
             content = Content(rng, 4 * PIECE)
             site = there.site(content, rate=1000.0)
-            site.behave = lambda request, data, begin, end: MemoryStream(
-                206, part_headers(begin, end, len(data)), site.body(data[begin:end], part=100)
-            )
+            site.behave = lambda asked: crawl(site, asked)
             engine, _, files = await there.engine()
             torrent = await engine.add(content.on(site))
             await torrent.wait_complete()
@@ -832,7 +817,6 @@ def test_a_server_that_dies_is_tried_again_when_it_is_back():
             torrent = await engine.add(content.on(site))
             await got(torrent, 0.3)
             site.die()
-            site.behave = lambda request, data, begin, end: None
             status = await until_error(torrent)
             assert status.state is WebSeedState.FAILED
             assert "refused" in str(status.error)

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from millstream.adapters.memory import MemoryStream, MemoryWeb
 from millstream.adapters.memory.http import HttpAnswer
 from millstream.interfaces.http import HttpRequest, HttpResponse
 
-Behaviour = Callable[[HttpRequest, bytes, int, int], HttpAnswer | None]
+
+class Asked(NamedTuple):
+    """A request for a part of a file."""
+
+    path: str
+    content: bytes
+    begin: int
+    end: int
+
+    @property
+    def data(self) -> bytes:
+        """The part."""
+        return self.content[self.begin : self.end]
+
+    def headers(self, **other: str) -> dict[str, str]:
+        """What comes with the part."""
+        span = f"bytes {self.begin}-{self.end - 1}/{len(self.content)}"
+        return {"Content-Range": span, **other}
+
+
+Behaviour = Callable[[Asked], HttpAnswer | None]
 
 
 class WebSite:
@@ -28,8 +49,7 @@ class WebSite:
         asked: when, and for which path and range.
         most_at_once: how many requests were open at a time.
         sent: bytes of bodies.
-        behave: called with the request, the file and the range (begin, end); what it returns is the
-            answer, None the usual one.
+        behave: called with what is asked for; what it returns is the answer, None the usual one.
     """
 
     def __init__(
@@ -79,13 +99,12 @@ class WebSite:
         self.asked.append((asyncio.get_running_loop().time(), path, (begin, end)))
         if content is None:
             return HttpResponse(404, {}, b"no such file")
-        answer = None if self.behave is None else self.behave(request, content, begin, end)
-        return answer or self.part(content, begin, end)
+        asked = Asked(path, content, begin, end)
+        return (self.behave and self.behave(asked)) or self.part(asked)
 
-    def part(self, content: bytes, begin: int, end: int) -> HttpAnswer:
+    def part(self, asked: Asked) -> HttpAnswer:
         """The usual answer."""
-        headers = {"Content-Range": f"bytes {begin}-{end - 1}/{len(content)}"}
-        return MemoryStream(206, headers, self.body(content[begin:end]))
+        return MemoryStream(206, asked.headers(), self.body(asked.data))
 
     async def body(self, data: bytes, part: int = 16384) -> AsyncGenerator[bytes, None]:
         """The bytes at the site's rate."""

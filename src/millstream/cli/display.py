@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
 from millstream.cli.failures import debug_wanted
-from millstream.cli.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from millstream import InfoHash, ScrapeEntry
+    from millstream import InfoHash, PeerStatus, ScrapeEntry, TorrentStatus
 
 JsonValue: TypeAlias = (
     "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -24,6 +24,25 @@ JsonValue: TypeAlias = (
 
 
 Unit = Literal["piece", "byte"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A torrent at one moment, with all that may be shown of it.
+
+    Attributes:
+        name: what it is called; as hostile as any text from the network.
+        status: how it stands.
+        pieces: a byte for each piece as of `Torrent.piece_states()`; empty for a magnet at first.
+        waiting_for: why it has no peers, in words; empty if it has some, or needs none.
+        peers: the connected peers; None if nobody asked for them.
+    """
+
+    name: str
+    status: TorrentStatus
+    pieces: bytes = b""
+    waiting_for: str = ""
+    peers: Sequence[PeerStatus] | None = None
 
 
 class Display(Protocol):

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from millstream.cli.display import Display
-from millstream.cli.snapshot import Snapshot
+from millstream.cli.display import Display, Snapshot
 from millstream.cli.tracker_news import TrackerNews
 from millstream.cli.waiting import waiting_for
 from millstream.errors import TorrentFailedError

@@ -37,10 +37,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from millstream.cli.display import JsonValue, Unit
+from millstream.cli.display import JsonValue, Snapshot, Unit
 from millstream.cli.exit_codes import exit_code_of
 from millstream.cli.failures import is_reportable, sentence_of
-from millstream.cli.snapshot import Snapshot
 from millstream.cli.swarm_changes import SwarmChanges
 
 if TYPE_CHECKING:

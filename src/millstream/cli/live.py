@@ -23,7 +23,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from millstream.cli.display import JsonValue, Unit
+from millstream.cli.display import JsonValue, Snapshot, Unit
 from millstream.cli.formatting import (
     counted,
     format_eta,
@@ -35,7 +35,6 @@ from millstream.cli.formatting import (
 )
 from millstream.cli.peer_table import peer_table
 from millstream.cli.piece_map import cell_character, piece_cells
-from millstream.cli.snapshot import Snapshot
 from millstream.cli.swarm_table import swarm_summary, swarm_table
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self, TextIO
 
-from millstream.cli.display import JsonValue, Unit
+from millstream.cli.display import JsonValue, Snapshot, Unit
 from millstream.cli.formatting import (
     counted,
     format_eta,
@@ -16,7 +16,6 @@ from millstream.cli.formatting import (
     plural,
 )
 from millstream.cli.peer_lines import peer_lines
-from millstream.cli.snapshot import Snapshot
 from millstream.cli.swarm_changes import SwarmChanges, swarm_line
 
 if TYPE_CHECKING:

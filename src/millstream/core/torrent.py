@@ -97,7 +97,7 @@ class TorrentMachine:
         self.block_received: Callable[[Peer, int, int, memoryview], None] = (
             self.download.receive_block
         )
-        self._haves = Haves(geometry.piece_count)
+        self._haves = Haves()
         self._super_seeding: SuperSeeding | None = None
         self._slots_stale = False
         self._room_freed = self._blocks_freed = False

@@ -1,25 +1,20 @@
-"""The web seeds of one torrent: which are at work, and when one that failed is tried again."""
+"""The web seeds of one torrent: which are at work, and what they are to its machine."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from dataclasses import replace
 
 from millstream.core.config import TransferConfig
 from millstream.core.geometry import BLOCK_SHIFT, ConnectionId
 from millstream.core.peer import Peer
 from millstream.core.piece_set import set_of_ranges
 from millstream.core.torrent import TorrentMachine
+from millstream.engine.known_web_seed import WebSeed
 from millstream.engine.reading import Hold
-from millstream.engine.status import (
-    PeerStatus,
-    WebSeedState,
-    WebSeedStatus,
-    peer_status,
-)
+from millstream.engine.status import PeerStatus, WebSeedStatus, peer_status
 from millstream.engine.torrent_limits import TorrentLimits
 from millstream.engine.web_seed import MAX_REQUESTS, WebSeedLink
 from millstream.engine.web_seed_files import WebSeedFiles
@@ -32,55 +27,8 @@ from millstream.storage.layout import FileLayout
 # Web seeds of a torrent that are known, and that are used at a time.
 MAX_WEB_SEEDS = 100
 MAX_AT_WORK = 8
-# Seconds until one is tried again: after a failure of one that had sent something, after the first
-# failure of another (libtorrent's `urlseed_wait_retry` is 30), and at most.
-QUICK_RETRY = 10.0
-FIRST_RETRY = 30.0
-LONGEST_RETRY = 3600.0
 
 _PEER_ID = b"-WS0000-            "
-_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(slots=True)
-class WebSeed:
-    """A web seed and how it fared.
-
-    Attributes:
-        url: as the torrent has it.
-        address: host and port; None if the URL cannot be used.
-        link: while it is at work.
-        failures: since it last sent something.
-        next_try: monotonic seconds; infinite if never again.
-        error: what went wrong last.
-        is_banned: whether it sent corrupt data.
-        downloaded: payload bytes that it sent when it was at work before.
-    """
-
-    url: str
-    address: PeerAddress | None
-    link: WebSeedLink | None = None
-    failures: int = 0
-    next_try: float = 0.0
-    error: str | None = None
-    is_banned: bool = False
-    downloaded: int = 0
-
-    @property
-    def identity(self) -> PeerAddress:
-        """What its data is traced back to: one host may have several web seeds."""
-        return PeerAddress(self.url, self.address.port if self.address else 0)
-
-    @property
-    def state(self) -> WebSeedState:
-        """What it is to the torrent at the moment."""
-        if self.link is not None:
-            return WebSeedState.ACTIVE
-        if self.is_banned:
-            return WebSeedState.BANNED
-        if self.address is None:
-            return WebSeedState.UNUSABLE
-        return WebSeedState.IDLE if self.error is None else WebSeedState.FAILED
 
 
 class WebSeeding:
@@ -110,7 +58,8 @@ class WebSeeding:
         next_connection: Callable[[], ConnectionId],
         wake: Callable[[], None],
     ) -> None:
-        self.seeds = [_parse(url) for url in metainfo.web_seeds[:MAX_WEB_SEEDS]]
+        urls = list(dict.fromkeys(metainfo.web_seeds))[:MAX_WEB_SEEDS]
+        self.seeds = [WebSeed.parse(url) for url in urls]
         self._metainfo = metainfo
         self._layout = layout
         self._machine = machine
@@ -134,18 +83,7 @@ class WebSeeding:
 
     def statuses(self, now: float) -> list[WebSeedStatus]:
         """All of them, in the torrent's order."""
-        return [
-            WebSeedStatus(
-                url=seed.url,
-                state=seed.state,
-                error=seed.error,
-                next_try=max(0.0, seed.next_try - now)
-                if seed.state is WebSeedState.FAILED
-                else None,
-                downloaded=seed.downloaded + (seed.link.peer.downloaded.total if seed.link else 0),
-            )
-            for seed in self.seeds
-        ]
+        return [seed.status(now) for seed in self.seeds]
 
     def peer_statuses(self, now: float) -> list[PeerStatus]:
         """Those at work, as peers."""
@@ -204,11 +142,9 @@ class WebSeeding:
         """Never use a web seed again that sent corrupt data; False if it was none of them."""
         for seed in self.seeds:
             if seed.identity == identity:
-                seed.is_banned = True
-                seed.next_try = math.inf
                 if seed.link is not None:
                     seed.link.close(reason)
-                seed.error = reason
+                seed.ban(reason)
                 return True
         return False
 
@@ -266,30 +202,7 @@ class WebSeeding:
     def lost(self, link: WebSeedLink, error: str | None, retry_after: float | None) -> None:
         """It is at work no more."""
         [seed] = [seed for seed in self.seeds if seed.link is link]
-        received = link.peer.downloaded.total
         self._limits.remove(link)
         self._machine.remove_peer(link.peer.id)
-        seed.link = None
-        seed.downloaded += received
-        seed.error = error
-        if error is not None:
-            seed.failures = 0 if received else seed.failures + 1
-            wait = QUICK_RETRY
-            if seed.failures:
-                wait = min(FIRST_RETRY * 2.0 ** min(seed.failures - 1, 10), LONGEST_RETRY)
-            if retry_after is not None:
-                wait = max(wait, min(retry_after, LONGEST_RETRY))
-            seed.next_try = asyncio.get_running_loop().time() + wait
+        seed.rested(error, retry_after, asyncio.get_running_loop().time())
         self._wake()
-
-
-def _parse(url: str) -> WebSeed:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        port = 0
-    if not port or not parts.hostname or parts.scheme not in _PORTS:
-        error = "is no URL that begins with http:// or https://"
-        return WebSeed(url, None, next_try=math.inf, error=error)
-    return WebSeed(url, PeerAddress(parts.hostname, port))

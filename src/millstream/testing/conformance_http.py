@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from millstream.errors import HttpError
+from millstream.errors import HttpError, MalformedDataError
 from millstream.interfaces.http import MAX_REDIRECTS, HttpClient, HttpRequest, HttpResponse
 from millstream.testing.conformance_waiting import error_of
 
@@ -197,12 +197,16 @@ class HttpConformance:
     async def test_what_a_taker_raises_comes_out(self) -> None:
         async with self.open_http(site) as web:
 
-            def fail(_: object) -> bool:
-                raise KeyError("the taker's")
+            def refuse(_: HttpResponse) -> bool:
+                raise MalformedDataError("not this")
+
+            def fail(_: memoryview) -> None:
+                raise MalformedDataError("nor that")
 
             request = HttpRequest(url=f"{web.url}/body")
-            await error_of(KeyError, web.client.stream(request, fail, lambda _: None))
-            await error_of(KeyError, web.client.stream(request, lambda _: True, fail))
+            stream = web.client.stream
+            await error_of(MalformedDataError, stream(request, refuse, lambda _: None))
+            await error_of(MalformedDataError, stream(request, lambda _: True, fail))
 
     async def test_a_stream_that_is_not_accepted_ends_before_its_body(self) -> None:
         async with self.open_http(site) as web:

@@ -135,7 +135,11 @@ class Registry:
         self._expiries.move_to_end(peer)
         want = DEFAULT_PEERS_IN_ANSWER if request.want < 0 else request.want
         want = min(want, MAX_PEERS_IN_ANSWER)
-        return self._answer(info_hash, host, peer.swarm.choose(peer, want, rng))
+        # Who says it has everything and moved nothing yet may be a client that lacks the metadata, and
+        # with it the size of what is left: aria2 does so.
+        moved = request.uploaded or request.downloaded
+        chosen = peer.swarm.choose(peer, want, rng, wants_seeds=not moved)
+        return self._answer(info_hash, host, chosen)
 
     def scrape(self, info_hashes: Iterable[InfoHash], now: float) -> list[ScrapeEntry]:
         """Count, in the order asked for; a torrent that is not known has zeros (BEP 15, BEP 48)."""

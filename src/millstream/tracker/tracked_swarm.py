@@ -165,15 +165,18 @@ class TrackedSwarm:
             del self._clients[client.key]
             self.seeders -= client.is_seed
 
-    def choose(self, asking: TrackedPeer, want: int, rng: random.Random) -> list[TrackedPeer]:
+    def choose(
+        self, asking: TrackedPeer, want: int, rng: random.Random, *, wants_seeds: bool = False
+    ) -> list[TrackedPeer]:
         """Draw peers of the asking one's family: `want`, or as many as there are.
 
-        Never the client itself; for a seed no seeds, of which it has no use.
+        Never the client itself; for a seed no seeds, of which it has no use, unless it `wants_seeds`.
         """
         is_ipv6 = asking.address.is_ipv6
         leechers, seeds = self._pools[is_ipv6, False], self._pools[is_ipv6, True]
         first_seed = len(leechers)
-        total = first_seed if asking.client.is_seed else first_seed + len(seeds)
+        leave_out_seeds = asking.client.is_seed and not wants_seeds
+        total = first_seed if leave_out_seeds else first_seed + len(seeds)
         # One more than wanted, for the client itself may be among them.
         drawn = rng.sample(range(total), min(want + 1, total)) if want > 0 else []
         peers = [

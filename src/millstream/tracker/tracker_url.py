@@ -15,7 +15,8 @@ _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?",
     re.ASCII | re.IGNORECASE,
 ).match
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]").search
+# Lone surrogates stand for bytes that are no UTF-8, on the command line; no request can hold them.
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]").search
 
 
 class TrackerUrl(NamedTuple):

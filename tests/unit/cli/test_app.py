@@ -8,7 +8,18 @@ import pytest
 from millstream.cli import main
 from millstream.cli.exit_codes import MEANINGS
 
-COMMANDS = ["download", "seed", "create", "info", "magnet", "verify", "scrape", "tracker", "demo"]
+COMMANDS = [
+    "download",
+    "seed",
+    "peers",
+    "create",
+    "info",
+    "magnet",
+    "verify",
+    "scrape",
+    "tracker",
+    "demo",
+]
 
 
 def run(capsys, *arguments):
@@ -51,6 +62,14 @@ def test_every_command_has_help_with_an_example(capsys, command):
         ["download"],
         ["download", "x.torrent", "--peer", "nowhere"],
         ["download", "x.torrent", "--port", "70000"],
+        ["download", "x.torrent", "--select", "0"],
+        ["download", "x.torrent", "--select", ""],
+        ["download", "x.torrent", "--encryption", "perhaps"],
+        ["download", "x.torrent", "--tracker", "tracker.example"],
+        ["download", "x.torrent", "--limit-down", "fast"],
+        ["download", "magnet:?dn=x", "--limit-up", "1"],
+        ["seed", "x.torrent", "--tracker", "wss://tracker.example"],
+        ["peers"],
         ["create", "x", "--piece-length", "big"],
         ["create", "x", "--piece-length", "1000"],
         ["create", "x", "--piece-length", "3MiB"],
@@ -75,7 +94,9 @@ def test_wrong_usage_is_2(capsys, tmp_path, monkeypatch, arguments):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["download", "seed", "info", "magnet", "verify", "scrape"])
+@pytest.mark.parametrize(
+    "command", ["download", "seed", "peers", "info", "magnet", "verify", "scrape"]
+)
 @pytest.mark.parametrize("data", [b"", b"hello", b"de", b"d4:infodee", b"\x1b[2J"])
 def test_a_malformed_torrent_is_2_and_one_sentence(capsys, tmp_path, monkeypatch, command, data):
     torrent = tmp_path / "x.torrent"
@@ -86,6 +107,23 @@ def test_a_malformed_torrent_is_2_and_one_sentence(capsys, tmp_path, monkeypatch
     assert err.startswith("millstream: x.torrent")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == [torrent]
+
+
+@pytest.mark.parametrize("command", ["download", "peers", "info", "scrape"])
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("magnet:?dn=x", "the magnet link has no infohash (xt=urn:btih:...)"),
+        ("magnet:x", "a magnet link begins with magnet:?"),
+        (f"magnet:?xt=urn:btmh:1220{'0' * 64}", "version 2 only (BEP 52)"),
+    ],
+)
+def test_a_wrong_magnet_link_is_2_and_one_sentence(capsys, command, link, words):
+    code, out, err = run(capsys, command, link)
+    assert (code, out) == (2, "")
+    assert err.startswith("millstream: ")
+    assert words in err
+    assert err.count("\n") == 1
 
 
 def test_version_needs_neither_typer_nor_rich_nor_asyncio():

@@ -4,6 +4,8 @@ from millstream.cli.display import Silent, open_display
 from millstream.cli.json_lines import JsonLines
 from millstream.cli.plain import PlainLines
 
+from .shown import snapshot
+
 
 def test_plain_where_stdout_is_no_terminal(monkeypatch, capsys):
     for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
@@ -20,6 +22,8 @@ def test_silence(capsys):
     with open_display(quiet=True) as display:
         display.event("complete", "done", good=True, x=1)
         display.note("x")
-        display.transfer("x", None, b"")
+        display.transfer(snapshot())
+        display.peers(snapshot())
+        display.swarms({})
         display.count("Hashing", "x", 1, 2)
     assert capsys.readouterr() == ("", "")

@@ -28,6 +28,17 @@ def test_a_directory():
     ]
 
 
+def test_files_are_numbered_in_the_torrents_order_and_directories_are_not():
+    lines = tree_lines([("t/b/c", 1), ("t/a", 2), ("t/b/d", 3)])
+    assert [(line.name, line.number) for line in lines] == [
+        ("t/", None),
+        ("b/", None),
+        ("c", 1),
+        ("d", 3),
+        ("a", 2),
+    ]
+
+
 def test_ascii():
     assert drawn([("t/a", 1), ("t/b", 1)], ascii_only=True)[1:] == ["|-- a (1 B)", "`-- b (1 B)"]
 

@@ -4,19 +4,20 @@ import asyncio
 
 import pytest
 
-from millstream.cli.display import Silent
-from millstream.cli.following import follow, keep_showing
+from millstream.cli.following import Following
 from millstream.errors import StorageError, TorrentFailedError
 
+from .shown import URL, Recording, peer, status, tracker
 
-class Recording(Silent):
+
+class Looking(Recording):
     def __init__(self):
-        self.shown = []
+        super().__init__()
         self.fifth = asyncio.Event()
 
-    def transfer(self, name, status, pieces):
-        self.shown.append((name, status, pieces))
-        if len(self.shown) == 5:
+    def transfer(self, snapshot):
+        super().transfer(snapshot)
+        if len(self.snapshots) == 5:
             self.fifth.set()
 
 
@@ -25,31 +26,39 @@ class Torrent:
 
     name = "x"
 
-    def __init__(self, error=None):
+    def __init__(self, error=None, trackers=(), **values):
         self.error = error
-        self.asked = 0
+        self._trackers = list(trackers)
+        self._status = status(**values)
 
     def status(self):
-        self.asked += 1
-        return self.asked
+        return self._status
 
     def piece_states(self):
         return b"\2"
 
+    def trackers(self):
+        return self._trackers
+
+    def peers(self):
+        return [peer()]
+
 
 async def test_the_last_thing_shown_is_how_it_ended():
-    display = Recording()
-    await follow(display, Torrent(), asyncio.sleep(0), interval=60)
-    assert display.shown == [("x", 1, b"\2")]
+    display = Looking()
+    await Following(display, Torrent(), interval=60).until(asyncio.sleep(0))
+    (shown,) = display.snapshots
+    assert (shown.name, shown.pieces, shown.peers) == ("x", b"\2", None)
+    assert shown.status == status()
 
 
 async def test_shown_again_and_again_until_it_is_over():
-    display, over = Recording(), asyncio.Event()
-    following = asyncio.create_task(follow(display, Torrent(), over.wait(), interval=0))
+    display, over = Looking(), asyncio.Event()
+    following = asyncio.create_task(Following(display, Torrent(), interval=0).until(over.wait()))
     await display.fifth.wait()
     over.set()
     await following
-    assert len(display.shown) >= 5
+    assert len(display.snapshots) >= 5
 
 
 async def test_the_cause_of_a_failure_is_raised():
@@ -58,18 +67,47 @@ async def test_the_cause_of_a_failure_is_raised():
 
     cause = StorageError("/x", "full")
     with pytest.raises(StorageError):
-        await follow(Recording(), Torrent(cause), fail(), interval=60)
+        await Following(Looking(), Torrent(cause)).until(fail())
     with pytest.raises(TorrentFailedError):
-        await follow(Recording(), Torrent(), fail(), interval=60)
+        await Following(Looking(), Torrent()).until(fail())
     with pytest.raises(StorageError):
-        await keep_showing(Recording(), Torrent(cause))
+        await Following(Looking(), Torrent(cause)).until_cancelled()
 
 
 async def test_nothing_is_left_behind_when_it_is_cancelled():
-    following = asyncio.create_task(follow(Recording(), Torrent(), asyncio.Event().wait()))
+    end = asyncio.Event().wait()
+    following = asyncio.create_task(Following(Looking(), Torrent()).until(end))
     await asyncio.sleep(0)
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_trackers_failure_is_told_once():
+    display = Looking()
+    torrent = Torrent(trackers=[tracker("failed", error="gone")], peers=0, seeds=0)
+    following = Following(display, torrent)
+    following.show()
+    following.show()
+    assert [sentence for _, sentence, _ in display.events] == [f"Tracker {URL}: gone"]
+    assert display.snapshots[-1].waiting_for == "the tracker fails"
+
+
+@pytest.mark.parametrize(
+    ("state", "peers", "words"),
+    [
+        ("downloading", 0, "trying 2 known peers"),
+        ("fetching metadata", 0, "trying 2 known peers"),
+        ("downloading", 1, ""),
+        ("checking", 0, ""),
+    ],
+)
+async def test_who_waits_says_for_what(state, peers, words):
+    torrent = Torrent(state=state, peers=peers)
+    assert Following(Looking(), torrent, named_peers=2).snapshot().waiting_for == words
+
+
+async def test_peers_are_shown_if_wanted():
+    assert Following(Looking(), Torrent(), show_peers=True).snapshot().peers == [peer()]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from millstream.cli.settings import engine_config
 from millstream.core.limits_config import LimitsConfig
+from millstream.engine.config import Encryption
 from millstream.interfaces.disk import Allocation
 
 
@@ -19,3 +20,12 @@ def test_nothing_is_limited_unless_asked_for():
     assert engine_config(port=0).limits == LimitsConfig()
     limits = LimitsConfig(upload=5000)
     assert engine_config(port=0, limits=limits).limits is limits
+
+
+def test_the_swarm_is_met_as_the_library_would_unless_asked_otherwise():
+    config = engine_config(port=0)
+    assert config.encryption.policy is Encryption.PREFER
+    assert (config.swarm.pex, config.trackers.allow_local) == (True, False)
+    config = engine_config(port=0, encryption="disable", pex=False, allow_local=True)
+    assert config.encryption.policy is Encryption.DISABLE
+    assert (config.swarm.pex, config.trackers.allow_local) == (False, True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from millstream.cli.swarm_changes import MAX_TOLD, SwarmChanges
+from millstream.cli.swarm_changes import MAX_TOLD, SwarmChanges, swarm_line
 from millstream.protocol.infohash import InfoHash
 from millstream.tracker.announce import ScrapeEntry
 
@@ -29,3 +29,8 @@ def test_not_more_than_can_be_read():
     told, more = SwarmChanges().look(swarms)
     assert [counts.leechers for _, counts in told] == list(range(99, 99 - MAX_TOLD, -1))
     assert more == 99 - MAX_TOLD
+
+
+def test_a_swarm_in_a_line():
+    line = swarm_line(A, ScrapeEntry(1, 1234, 2))
+    assert line == f"{A}: 1 seeder, 2 leechers, 1,234 completed"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from millstream.cli.exit_codes import CommandError, ExitCode
@@ -34,7 +36,5 @@ def test_the_data_instead_of_the_torrent(tmp_path, monkeypatch):
     assert refusal(path) == f"{path} is larger than 1 KiB: no torrent file is"
 
 
-def test_magnet_links_are_refused_by_name(tmp_path):
-    from pathlib import Path
-
-    assert "magnet links are not supported yet" in refusal(Path("magnet:?xt=urn:btih:00"))
+def test_magnet_links_are_refused_by_name():
+    assert "a magnet link does not say which files" in refusal(Path("magnet:?xt=urn:btih:00"))

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from millstream.cli.display import Silent
-from millstream.cli.tracker import host_is_given, parse_infohashes, swarm_line, track
+from millstream.cli.tracker import host_is_given, parse_infohashes, track
 from millstream.errors import NetworkError
 from millstream.protocol.infohash import InfoHash
 from millstream.tracker.announce import ScrapeEntry
@@ -24,12 +24,17 @@ class Recording(Silent):
     def __init__(self):
         self.events = asyncio.Queue()
         self.notes = []
+        self.looks = asyncio.Queue()
 
     def event(self, name, sentence="", /, *, good=None, **facts):
         self.events.put_nowait((name, sentence, facts))
 
     def note(self, sentence, /):
         self.notes.append(sentence)
+
+    def swarms(self, swarms):
+        if swarms:
+            self.looks.put_nowait(swarms)
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +48,7 @@ async def tracking(config=LOCAL):
     assert task.cancelled()
 
 
-async def test_says_where_it_is_first_and_then_what_changes():
+async def test_says_where_it_is_first_and_then_how_its_swarms_stand():
     async with tracking() as display:
         name, sentence, facts = await display.events.get()
         assert name == "tracking"
@@ -56,10 +61,8 @@ async def test_says_where_it_is_first_and_then_what_changes():
         query = f"?info_hash={'h' * 20}&peer_id={'p' * 20}&port=1"
         async with aiohttp.ClientSession() as session, session.get(facts["http_url"] + query):
             pass
-        name, sentence, facts = await display.events.get()
-        assert name == "swarm"
-        assert sentence == f"{TORRENT}: 0 seeders, 1 leecher, 0 completed"
-        assert facts == {"infohash": str(TORRENT), "seeders": 0, "leechers": 1, "completed": 0}
+        (counts,) = (await display.looks.get()).items()
+        assert counts == (TORRENT, ScrapeEntry(0, 0, 1))
         assert display.notes == []
 
 
@@ -90,8 +93,6 @@ def test_infohashes():
         parse_infohashes(["x"])
 
 
-def test_sentences():
-    line = swarm_line(TORRENT, ScrapeEntry(1, 1234, 2))
-    assert line == f"{TORRENT}: 1 seeder, 2 leechers, 1,234 completed"
+def test_whether_it_listens_everywhere():
     assert host_is_given(["127.0.0.1"])
     assert not host_is_given(["127.0.0.1", "::"])

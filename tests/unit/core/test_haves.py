@@ -14,13 +14,13 @@ def make(*has: str):
     return [peer for peer, _ in made], [link for _, link in made]
 
 
-def test_each_hears_of_what_it_lacks():
+def test_all_but_seeds_hear_of_every_piece():
     peers, links = make("    ", " *  ", " * *", "****")
-    haves = Haves(4)
+    haves = Haves()
     haves.add(3)
     haves.add(1)
     haves.tell(peers, 0.0)
-    assert [link.read() for link in links] == [[("have", 3), ("have", 1)], [("have", 3)], [], []]
+    assert [link.read() for link in links] == [[("have", 3), ("have", 1)]] * 3 + [[]]
     assert links[0].sends == 1
     haves.tell(peers, 99.0)
     assert links[0].sends == 1
@@ -28,7 +28,7 @@ def test_each_hears_of_what_it_lacks():
 
 def test_the_more_listen_the_longer_news_are_collected():
     peers, links = make(*["    "] * 20)
-    haves = Haves(4)
+    haves = Haves()
     haves.add(0)
     haves.tell(peers, 0.0)
     haves.add(1)

@@ -71,3 +71,26 @@ def test_nothing_is_picked_from_nothing(sequential):
 def test_no_more_than_there_are(sequential):
     picker = setup_picker("1231", sequential=sequential)
     assert sorted(picker.pick(pieces("* **"), 9)) == [0, 2, 3]
+
+
+def test_a_run_goes_on_where_the_latest_ended():
+    picker = setup_picker("1" * 12)
+    assert picker.pick_run(pieces("************"), 4, 5) == [5, 6, 7, 8]
+
+
+def test_a_run_that_can_go_no_further_begins_elsewhere():
+    picker = setup_picker("1" * 12)
+    picked = picker.pick_run(pieces("       **  *"), 5, 7)
+    assert picked == [7, 8, 11]
+    picked = picker.pick_run(pieces("*      *  * "), 2, 7)
+    assert picked in ([7, 0], [7, 10])
+
+
+def test_a_run_begins_with_what_is_rare():
+    assert setup_picker("333133").pick_run(pieces("******"), 3, 6) == [3, 4, 5]
+
+
+def test_a_run_is_no_longer_than_what_there_is():
+    picker = setup_picker("1111")
+    assert sorted(picker.pick_run(pieces("* **"), 9, 4)) == [0, 2, 3]
+    assert picker.pick_run(0, 9, 0) == []

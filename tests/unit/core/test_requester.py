@@ -221,3 +221,17 @@ def test_a_suggestion_does_not_disturb_the_order():
     peer = stage.peer(depth=4)
     peer.suggested = {5: None}
     assert [piece for piece, _ in stage.ask(peer)] == [0, 0, 1, 1]
+
+
+# Web seeds.
+
+
+def test_a_web_seed_is_asked_for_pieces_that_follow_each_other():
+    stage = DownloadStage(40, 2)
+    server = stage.peer(depth=8)
+    server.run_at = 17
+    first = [(piece, block) for piece in range(17, 21) for block in range(2)]
+    assert stage.ask(server) == first
+    stage.deliver(server, *first)
+    assert stage.ask(server)[:8] == [(piece + 4, block) for piece, block in first]
+    stage.check_invariant()

@@ -62,6 +62,13 @@ def test_seeds_are_given_leechers_only():
     assert sorted(chosen(swarm, leecher, 50)) == ["192.0.2.1", "192.0.2.2"]
 
 
+def test_who_wants_seeds_gets_them_though_it_says_it_is_one():
+    swarm = TrackedSwarm()
+    asking = enter(swarm, 1, is_seed=True)
+    seed = enter(swarm, 2, is_seed=True)
+    assert swarm.choose(asking, 50, random.Random(1), wants_seeds=True) == [seed]
+
+
 @pytest.mark.parametrize("want", [0, -1])
 def test_none_are_given_to_who_wants_none(want):
     swarm = TrackedSwarm()

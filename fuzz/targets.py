@@ -1,0 +1,16 @@
+"""All targets."""
+
+from __future__ import annotations
+
+from . import encryption, formats, peers, trackers
+from .target import Target
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        *formats.TARGETS,
+        *peers.TARGETS,
+        *encryption.TARGETS,
+        *trackers.TARGETS,
+    )
+}
