@@ -252,19 +252,22 @@ class World:
             peer = self.peers.get(identity)
             if peer is None:
                 return
+            link = self.link(identity)
             try:
                 peer.data_received(part, self.now)
             except RemoteProtocolError as error:
                 assert str(error)
-                self.link(identity).close(str(error))
+                link.close(str(error))
                 return
             if isinstance(peer, Peer) and peer.id in self.machine.peers:
                 self.machine.touched[peer.id] = peer
 
     def run(self) -> None:
         """Act the script out. What the peer says in a row comes at once."""
-        sayings = (self._raw, self._message, self._message, self._extension, self._extension)
-        sayings += (self._answer, self._answer, self._answer_metadata)
+        sayings: tuple[Callable[[], bytes], ...] = (
+            *(self._raw, self._message, self._message, self._extension, self._extension),
+            *(self._answer, self._answer, self._answer_metadata),
+        )
         events = (self._tick, self._tick, self._disk, self._slow, self._honest)
         breath = b""
         while self.script and self.fuzzed in self.peers:
@@ -274,6 +277,8 @@ class World:
                 continue
             self.says(self.fuzzed, breath)
             breath = b""
+            if self.fuzzed not in self.peers:
+                break
             events[number - len(sayings)]()
             self.check()
         self.says(self.fuzzed, breath)
@@ -300,7 +305,9 @@ class World:
             count = self.script.number(4)
         numbers = [NUMBERS[self.script.number(len(NUMBERS))] for _ in range(count)]
         if kind in REQUESTING and self.script.number(8):  # one that makes sense
-            numbers = [numbers[0] & 7, 16384 * (numbers[1] & 1), 3616 if numbers[0] == 7 else 16384]
+            index, half = self.script.number(COUNT), self.script.number(2)
+            last = index == COUNT - 1 and half
+            numbers = [index, 16384 * half, 3616 if last else 16384]
         body = bytes([kind]) + struct.pack(f">{len(numbers)}I", *numbers)
         return struct.pack(">I", len(body)) + body
 

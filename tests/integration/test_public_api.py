@@ -358,6 +358,7 @@ async def test_status_pieces_and_peers(
     assert dataclasses.asdict(status) | {"state": status.state} == {
         "state": TorrentState.DOWNLOADING,
         "progress": 0.0,
+        "metadata_progress": 1.0,
         "pieces_have": 0,
         "piece_count": 8,
         "checked_pieces": 8,

@@ -460,6 +460,27 @@ def test_the_end_waits_for_the_deadline_and_not_longer():
     simulate(main)
 
 
+def test_who_ends_with_the_download_still_tells_of_it():
+    async def main(rng: random.Random) -> None:
+        torrent = Torrent(rng, [A], [B])
+        slow, quick = HttpTracker(), HttpTracker()
+        torrent.serve("a.example", slow)
+        torrent.serve("b.example", quick)
+        torrent.announcing.start()
+        await asyncio.sleep(1)
+        slow.delay = 1e9
+        torrent.counters = (0, 1000, 0)
+        torrent.announcing.completed()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await torrent.announcing.stop()
+        assert loop.time() - begun == pytest.approx(5)
+        for tracker in (slow, quick):
+            assert [event for _, event in tracker.told] == ["started", "completed", "stopped"]
+
+    simulate(main)
+
+
 def test_who_never_answered_hears_no_farewell():
     async def main(rng: random.Random) -> None:
         torrent = Torrent(rng, [A])

@@ -65,7 +65,7 @@ def scrape(
     infohash: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INFOHASH]...",
+            metavar="INFOHASH",
             help="Torrents to ask for, besides the file's or link's own.",
             show_default=False,
         ),
@@ -190,7 +190,8 @@ def show(
 async def _ask(
     url: str, info_hashes: Sequence[InfoHash], *, allow_local: bool
 ) -> dict[InfoHash, ScrapeEntry] | NetworkError:
-    from millstream import TrackerConfig, scrape_tracker
+    from millstream import TrackerConfig
+    from millstream.presets.scraping import scrape_tracker
 
     config = TrackerConfig(announce_timeout=TIMEOUT, udp_timeout=TIMEOUT, udp_retransmit=RETRANSMIT)
     try:

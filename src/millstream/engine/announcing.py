@@ -15,7 +15,7 @@ from millstream.interfaces.http import HttpClient, HttpRequest
 from millstream.interfaces.network import Network
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
-from millstream.tracker.announce import AnnounceRequest, AnnounceResponse
+from millstream.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse
 from millstream.tracker.announcer import Announce, Announcer, TrackerStatus
 from millstream.tracker.config import TrackerConfig
 from millstream.tracker.http_announce import announce_url, parse_announce
@@ -80,7 +80,7 @@ class Announcing:
         self._owns_udp = udp is None
         self._announcer = Announcer(tiers, rng, self._config, families)
         self._base = (0, 0)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Announce] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._room = asyncio.Semaphore(MAX_CONCURRENT_ANNOUNCES)
         self._is_running = False
@@ -143,16 +143,27 @@ class Announcing:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            await _cancel(self._tasks)
             loop = asyncio.get_running_loop()
+            deadline = loop.time() + seconds
+            # The program may end with its download, and then nobody else tells of this copy. Half of
+            # the time is for that, so that a tracker that does not answer costs the others nothing.
+            completed = {
+                task
+                for task, announce in self._tasks.items()
+                if announce.event is AnnounceEvent.COMPLETED
+            }
+            await _cancel(set(self._tasks) - completed)
+            if completed:
+                await asyncio.wait(completed, timeout=seconds / 2)
+                await _cancel(completed)
             farewells = {
                 loop.create_task(self._say_stopped(announce))
                 for announce in self._announcer.stop()
-                if seconds > 0
+                if deadline > loop.time()
             }
             try:
                 if farewells:
-                    await asyncio.wait(farewells, timeout=seconds)
+                    await asyncio.wait(farewells, timeout=deadline - loop.time())
             finally:
                 await _cancel(farewells)
             if self._owns_udp:
@@ -174,8 +185,8 @@ class Announcing:
         loop = asyncio.get_running_loop()
         for announce in self._announcer.due(loop.time()):
             task = loop.create_task(self._announce(announce))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = announce
+            task.add_done_callback(self._tasks.pop)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

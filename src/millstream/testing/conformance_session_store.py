@@ -29,7 +29,7 @@ class SessionStoreConformance:
     """Derive, override `open_store`, and run the tests."""
 
     def open_store(self) -> AbstractAsyncContextManager[SessionStore]:
-        """Give an empty store."""
+        """Give an empty store; it is closed at the end."""
         raise NotImplementedError
 
     async def test_what_was_set_is_there(self) -> None:
@@ -131,3 +131,24 @@ class SessionStoreConformance:
             assert len(await store.keys("key:")) == 50
             values = await asyncio.gather(*(store.get(f"key:{n:02}") for n in range(50)))
             assert values == [b"%d" % n for n in range(50)]
+
+    async def test_many_at_once(self) -> None:
+        """The values of those keys that are there, however many are asked for."""
+        async with self.open_store() as store:
+            keys = [f"key:{n}" for n in range(1200)]
+            await store.apply({key: key.encode() for key in keys[::2]})
+            assert await store.get_many(keys) == {key: key.encode() for key in keys[::2]}
+            assert await store.get_many(iter(["key:0", "absent", "key:0"])) == {"key:0": b"key:0"}
+            assert await store.get_many([]) == {}
+
+    async def test_closed_it_keeps_everything_and_opens_again(self) -> None:
+        """Closing frees what it holds, may be repeated, and the next call finds all."""
+        async with self.open_store() as store:
+            await store.close()
+            await store.set("a", b"1")
+            await store.close()
+            await store.close()
+            assert await store.get("a") == b"1"
+            await store.apply({"a": None, "b": b"2"})
+            await store.close()
+            assert await store.keys() == ["b"]

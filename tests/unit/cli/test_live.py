@@ -32,7 +32,7 @@ def test_fetching_metadata():
     view = transfer_view(snapshot("fetching metadata", name="a", seeds=0), 60)
     assert drawn(view) == [
         "a                                          fetching metadata",
-        "━━━━━━━━━━━━━╸                                        25.0 %",
+        "━━━━━━━━━━━━━                                         25.0 %",
         "2 peers",
     ]
     waits = snapshot("fetching metadata", waiting_for="asking the tracker")
@@ -114,7 +114,7 @@ def test_peers_are_drawn_below_the_transfer_if_they_are_wanted(live, output):
         live.transfer(snapshot())
         assert "CLIENT" not in output.getvalue()
         live.transfer(snapshot(listed=[peer()]))
-    assert output.getvalue().count("192.0.2.1:6881") == 1
+        assert output.getvalue().count("192.0.2.1:6881") == 1
 
 
 def test_no_more_peers_are_drawn_than_fit(live, output):
@@ -122,8 +122,8 @@ def test_no_more_peers_are_drawn_than_fit(live, output):
         live.peers(snapshot("seeding", listed=[]))
         assert "CLIENT" not in output.getvalue()
         live.peers(snapshot("seeding", listed=[peer(number) for number in range(50)]))
-    assert output.getvalue().count(":6881") == 4
-    assert "and 46 more" in output.getvalue()
+        assert output.getvalue().count(":6881") == 4
+        assert "and 46 more" in output.getvalue()
 
 
 def test_swarms(live, output):

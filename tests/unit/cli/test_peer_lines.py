@@ -12,8 +12,10 @@ def test_the_busiest_come_first():
 
 def test_a_line_says_what_is_known():
     assert peer_lines([peer(download_rate=1.5e6, upload_rate=2e3)]) == [
-        "  192.0.2.1:6881, Transmission 4.0.5, has 62.4 %, 1.50 MB/s down, 2 kB/s up, DE, "
-        "from tracker, rc4"
+        (
+            "  192.0.2.1:6881, Transmission 4.0.5, has 62.4 %, 1.50 MB/s down, 2 kB/s up, DE, "
+            "from tracker, rc4"
+        )
     ]
     bare = peer(client="", flags="", encryption="", progress=1.0)
     assert peer_lines([bare]) == ["  192.0.2.1:6881, unknown client, has 100 %, from tracker"]

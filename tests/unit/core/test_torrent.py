@@ -435,7 +435,7 @@ def test_beats_come_at_their_pace():
 
 
 def test_a_newcomer_that_is_choked_is_allowed_a_few_pieces():
-    config = TransferConfig(upload_slots=0, allowed_fast_set=3)
+    config = TransferConfig(upload_slots=1, allowed_fast_set=3)
     stage = TorrentStage(20, 2, have="*" * 19 + " ", config=config)
     stage.machine = TorrentMachine(
         stage.geometry,
@@ -447,6 +447,8 @@ def test_a_newcomer_that_is_choked_is_allowed_a_few_pieces():
     )
     stage.machine.set_state(TorrentState.CHECKING)
     stage.machine.checked(pieces("*" * 19 + " "))
+    stage.peer(messages.HAVE_NONE, messages.INTERESTED)  # has the only slot
+    stage.tick()
     newcomer = stage.peer(messages.HAVE_NONE, messages.INTERESTED)
     veteran = stage.peer(
         messages.bitfield(encode_bitfield(pieces("****" + " " * 16), 20)), messages.INTERESTED

@@ -380,7 +380,9 @@ def test_no_malformed_torrent_is_built(name, files, piece_length, digests, is_mu
 
 
 def test_an_info_dictionary_is_a_torrent_with_what_the_magnet_said():
-    whole = Metainfo.parse(build("a", [FileEntry(("a",), 5)], 16384, bytes(20), is_multi_file=False))
+    whole = Metainfo.parse(
+        build("a", [FileEntry(("a",), 5)], 16384, bytes(20), is_multi_file=False)
+    )
     alone = Metainfo.from_info(whole.info, [["http://t/announce"], []], ["http://w/"])
     assert alone.info_hash == whole.info_hash
     assert alone.trackers == (("http://t/announce",),)
@@ -388,6 +390,8 @@ def test_an_info_dictionary_is_a_torrent_with_what_the_magnet_said():
 
 
 def test_an_info_dictionary_with_something_behind_it_is_refused():
-    whole = Metainfo.parse(build("a", [FileEntry(("a",), 5)], 16384, bytes(20), is_multi_file=False))
+    whole = Metainfo.parse(
+        build("a", [FileEntry(("a",), 5)], 16384, bytes(20), is_multi_file=False)
+    )
     with pytest.raises(MalformedTorrentError):
         Metainfo.from_info(whole.info + b"i1e")

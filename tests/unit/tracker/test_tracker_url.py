@@ -27,6 +27,7 @@ def test_parts():
         "http://a b/",
         "http://a/\r\nHost: b",
         "http://a/\0",
+        "http://a/\udcff",
         "http://a/" + "x" * MAX_URL_LENGTH,
     ],
 )

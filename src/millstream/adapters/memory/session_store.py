@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 class MemorySessionStore:
@@ -17,6 +17,10 @@ class MemorySessionStore:
     async def get(self, key: str) -> bytes | None:
         """Return the value, or None."""
         return self._values.get(key)
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those keys that are there."""
+        return {key: self._values[key] for key in keys if key in self._values}
 
     async def set(self, key: str, value: bytes) -> None:
         """Store a value."""
@@ -43,3 +47,6 @@ class MemorySessionStore:
             else:
                 values[key] = bytes(value)
         self._values = values
+
+    async def close(self) -> None:
+        """Do nothing: everything stays for the next engine."""

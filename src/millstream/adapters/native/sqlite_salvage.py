@@ -1,0 +1,53 @@
+"""Reading what can be read of a broken database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+# Rows looked for one by one between those that a walk from either end reaches.
+MAX_PROBES = 200_000
+
+_WALK = "SELECT rowid, key, value FROM entries NOT INDEXED ORDER BY rowid"
+_PROBE = "SELECT rowid, key, value FROM entries NOT INDEXED WHERE rowid = ?"
+
+
+def salvage(path: str) -> list[tuple[str, bytes]]:
+    """The readable entries of a session's database; none if it is no database at all.
+
+    A broken page ends a walk through the table, so it is walked from both ends, and rows between
+    are looked for by their numbers.
+    """
+    found: dict[int, tuple[str, bytes]] = {}
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        first = _walk(connection, _WALK, found)
+        last = _walk(connection, f"{_WALK} DESC", found)
+        if last is None:
+            last = (first or 0) + MAX_PROBES
+        for row in range((first or 0) + 1, min(last, (first or 0) + MAX_PROBES)):
+            for number, *entry in _readable(connection.cursor(), _PROBE, row):
+                _keep(found, number, *entry)
+    return list(dict(found[number] for number in sorted(found)).items())
+
+
+def _walk(
+    connection: sqlite3.Connection, query: str, found: dict[int, tuple[str, bytes]]
+) -> int | None:
+    """Keep the rows as far as the walk gets; returns the last one's number."""
+    number = None
+    for number, *entry in _readable(connection.cursor(), query):
+        _keep(found, number, *entry)
+    return number
+
+
+def _readable(
+    cursor: sqlite3.Cursor, query: str, *values: int
+) -> Iterator[tuple[int, object, object]]:
+    with suppress(sqlite3.Error):
+        yield from cursor.execute(query, values)
+
+
+def _keep(found: dict[int, tuple[str, bytes]], number: int, key: object, value: object) -> None:
+    if isinstance(key, str) and isinstance(value, bytes):
+        found[number] = key, value
