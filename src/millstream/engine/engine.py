@@ -195,6 +195,7 @@ class Engine:
             StorageError: the path cannot be read.
             HttpError: the URL cannot be fetched.
             ConfigError: there is no such file to select.
+            TrackerError: one of `trackers` is no announce URL.
             DuplicateTorrentError: it is here already.
             EngineClosedError: the engine is not running.
         """
@@ -206,10 +207,14 @@ class Engine:
             raise DuplicateTorrentError(f"{source.name!r} is in the engine already")
         member = self._join(source, save_path, addresses, list(trackers))
         options = _Options(sequential, () if observe else select, observe)
-        if isinstance(source, Metainfo):
-            member.stage = self._make_session(source, member, options)
-        else:
-            member.stage = self._make_magnet_stage(source, member, options)
+        try:
+            if isinstance(source, Metainfo):
+                member.stage = self._make_session(source, member, options)
+            else:
+                member.stage = self._make_magnet_stage(source, member, options)
+        except ConfigError:
+            member.limits.close()
+            raise
         self._members[source.info_hash] = member
         self._links.add_torrent(source.info_hash)
         added = self._torrents[source.info_hash] = Torrent(member)

@@ -235,8 +235,9 @@ class TorrentSession:
             wasted=machine.download.wasted,
             peers=len(peers),
             seeds=sum(peer.is_seed for peer in peers),
+            # What is left of a rate that died away promises nothing.
             eta=(total - done) / rate
-            if rate and machine.state is TorrentState.DOWNLOADING
+            if rate >= 1 and machine.state is TorrentState.DOWNLOADING
             else None,
             error=str(self.error) if self.error else None,
         )

@@ -164,10 +164,11 @@ class SqliteSessionStore:
         )
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             with _Transaction(connection):
                 self._migrate(connection)
+            # Not before it is known to be ours: this changes the file.
+            connection.execute("PRAGMA journal_mode = WAL")
         except BaseException:
             connection.close()
             raise
