@@ -13,6 +13,9 @@ from millstream.protocol import messages
 
 # Peers told a second, all together; each takes a system call. 250 peers hear four times a second.
 MAX_TOLD_PER_SECOND = 1000
+# So few hear at once: among them the next tick may be half a second away, and a super seed (BEP 16)
+# would show its next piece only then.
+ALWAYS_TOLD = 10
 
 
 class Haves:
@@ -40,5 +43,7 @@ class Haves:
         for peer in peers:
             if not peer.is_seed:
                 peer.link.send(news)
-        self._next_at = now + len(peers) / MAX_TOLD_PER_SECOND
+        self._next_at = now
+        if len(peers) > ALWAYS_TOLD:
+            self._next_at += len(peers) / MAX_TOLD_PER_SECOND
         self._pieces = []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from fakes import make_geometry, make_peer, pieces
 
-from millstream.core.haves import MAX_TOLD_PER_SECOND, Haves
+from millstream.core.haves import ALWAYS_TOLD, MAX_TOLD_PER_SECOND, Haves
 
 GEOMETRY = make_geometry(4)
 
@@ -37,3 +37,12 @@ def test_the_more_listen_the_longer_news_are_collected():
     haves.add(2)
     haves.tell(peers, 20 / MAX_TOLD_PER_SECOND)
     assert links[0].read() == [("have", 1), ("have", 2)]
+
+
+def test_a_few_hear_at_once():
+    peers, links = make(*["    "] * ALWAYS_TOLD)
+    haves = Haves()
+    for piece in range(3):
+        haves.add(piece)
+        haves.tell(peers, 0.0)
+    assert links[0].read() == [("have", 0), ("have", 1), ("have", 2)]

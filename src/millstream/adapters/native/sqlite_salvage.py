@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
-# Rows looked for one by one between those that a walk from either end reaches.
-MAX_PROBES = 200_000
+# Rows looked for in vain, one by one, between those that a walk from either end reaches. A page
+# has about four thousand bytes, and no entry takes less than ten.
+MAX_MISSES = 5_000
 
 _WALK = "SELECT rowid, key, value FROM entries NOT INDEXED ORDER BY rowid"
 _PROBE = "SELECT rowid, key, value FROM entries NOT INDEXED WHERE rowid = ?"
@@ -23,11 +24,13 @@ def salvage(path: str) -> list[tuple[str, bytes]]:
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
         first = _walk(connection, _WALK, found)
         last = _walk(connection, f"{_WALK} DESC", found)
-        if last is None:
-            last = (first or 0) + MAX_PROBES
-        for row in range((first or 0) + 1, min(last, (first or 0) + MAX_PROBES)):
-            for number, *entry in _readable(connection.cursor(), _PROBE, row):
-                _keep(found, number, *entry)
+        number, misses = (first or 0) + 1, 0
+        while first is not None and misses < MAX_MISSES and number != last:
+            before = len(found)
+            for row in _readable(connection.cursor(), _PROBE, number):
+                _keep(found, *row)
+            misses = misses + 1 if len(found) == before else 0
+            number += 1
     return list(dict(found[number] for number in sorted(found)).items())
 
 
@@ -36,8 +39,9 @@ def _walk(
 ) -> int | None:
     """Keep the rows as far as the walk gets; returns the last one's number."""
     number = None
-    for number, *entry in _readable(connection.cursor(), query):
-        _keep(found, number, *entry)
+    for row in _readable(connection.cursor(), query):
+        _keep(found, *row)
+        number = row[0]
     return number
 
 
