@@ -1,4 +1,4 @@
-"""The user's wall clock, for what is set by the hour. All else runs on the loop's time."""
+"""The user's wall clock, for what is set by the hour and what is remembered. All else runs on the loop's time."""
 
 from __future__ import annotations
 
@@ -17,3 +17,6 @@ class LocalClock(Protocol):
 
     def local_time(self) -> LocalTime:
         """The present minute. It may jump: by daylight saving, sleep, or the user's hand."""
+
+    def wall_time(self) -> float:
+        """Seconds since the epoch, as files' times are told. It may jump, too."""

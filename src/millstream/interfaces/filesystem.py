@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from millstream.interfaces.disk import Allocation
@@ -30,6 +31,16 @@ class FileSystem(Protocol):
 
     async def stat(self, root: str, path: str) -> FileStat | None:
         """Describe a path; None if there is nothing."""
+
+    async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """Describe many paths in one go, as `stat` does each."""
+
+    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """Wait until all that was written to these files so far would survive a power cut.
+
+        Returns:
+            What each file was right after that; None for one that does not exist.
+        """
 
     async def list(self, root: str, path: str) -> list[str]:
         """Name the entries of a directory, sorted."""

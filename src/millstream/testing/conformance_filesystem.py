@@ -80,6 +80,33 @@ class FileSystemConformance:
             assert await files.stat(root, "absent/deeper") is None
             assert await files.stat(root, "directory/file.bin/below") is None
 
+    async def test_many_are_described_at_once(self) -> None:
+        """As `stat` does one by one, in the order asked for."""
+        async with self.open_filesystem() as place:
+            files, root = place.files, place.root
+            place.put("a/file", b"12345")
+            place.put("b", b"")
+            paths = ["b", "absent", "a", "a/file", "b/below", "b"]
+            one_by_one = [await files.stat(root, path) for path in paths]
+            assert await files.stat_many(root, paths) == one_by_one
+            assert await files.stat_many(root, []) == []
+            assert await files.stat_many(root + "/not/yet", ["x"]) == [None]
+
+    async def test_sync_describes_what_is_safe(self) -> None:
+        """Each file as it was then; None for what does not exist, and nothing is changed."""
+        async with self.open_filesystem() as place:
+            files, root = place.files, place.root
+            place.put("a/file", b"12345")
+            before = await files.stat(root, "a/file")
+            assert await files.sync(root, ["a/file", "absent", "a/file/below"]) == [
+                before,
+                None,
+                None,
+            ]
+            assert await files.stat(root, "a/file") == before
+            assert place.get("a/file") == b"12345"
+            assert await files.sync(root, []) == []
+
     async def test_list_is_sorted(self) -> None:
         """The names of a directory's entries, files and directories alike, in order."""
         async with self.open_filesystem() as place:

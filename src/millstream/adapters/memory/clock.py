@@ -8,6 +8,9 @@ from millstream.interfaces.clock import LocalTime
 
 _MINUTES_PER_DAY = 24 * 60
 
+# The loop's time zero, a Monday; later than what `MemoryFileSystem` counts files' times to.
+EPOCH = 1_577_664_000.0  # 2019-12-30
+
 
 class MemoryClock:
     """Implements `interfaces.clock.LocalClock`, in virtual time if the loop's time is.
@@ -25,3 +28,7 @@ class MemoryClock:
         minutes = self._start + int(asyncio.get_running_loop().time() // 60)
         days, minute = divmod(minutes, _MINUTES_PER_DAY)
         return LocalTime(days % 7, minute)
+
+    def wall_time(self) -> float:
+        """Seconds since the epoch, if the loop began at `EPOCH`."""
+        return EPOCH + self._start * 60 + asyncio.get_running_loop().time()

@@ -83,6 +83,16 @@ class MemoryFileSystem:
         size = len(node.data) if isinstance(node, _File) else 0
         return FileStat(size, node.mtime, isinstance(node, _Directory))
 
+    async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """Describe many paths."""
+        return [await self.stat(root, path) for path in paths]
+
+    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """Describe many paths: what is in memory is as safe as it will ever be."""
+        for path in paths:
+            self._check(root, path, writing=True)
+        return await self.stat_many(root, paths)
+
     async def list(self, root: str, path: str) -> list[str]:
         """Name the entries of a directory, sorted."""
         self._check(root, path, writing=False)

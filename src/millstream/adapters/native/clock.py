@@ -14,3 +14,7 @@ class NativeClock:
         """The present minute."""
         now = time.localtime()
         return LocalTime(now.tm_wday, now.tm_hour * 60 + now.tm_min)
+
+    def wall_time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from millstream.errors import StorageError
@@ -35,6 +35,18 @@ class NativeFileSystem:
     async def stat(self, root: str, path: str) -> FileStat | None:
         """See `interfaces.filesystem.FileSystem`."""
         return await _in_thread(root, path, _stat)
+
+    async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """See `interfaces.filesystem.FileSystem`."""
+        return await _in_thread(
+            root, "", lambda full: [_stat(os.path.join(full, path)) for path in paths]
+        )
+
+    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+        """See `interfaces.filesystem.FileSystem`."""
+        return await _in_thread(
+            root, "", lambda full: [_sync(os.path.join(full, path)) for path in paths]
+        )
 
     async def list(self, root: str, path: str) -> list[str]:
         """See `interfaces.filesystem.FileSystem`."""
@@ -96,6 +108,23 @@ def _stat(full: str) -> FileStat | None:
         found = os.stat(full)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return FileStat(found.st_size, found.st_mtime, stat.S_ISDIR(found.st_mode))
+
+
+def _sync(full: str) -> FileStat | None:
+    try:
+        descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        # Not fdatasync: the time of modification has to be on the disk as well.
+        os.fsync(descriptor)
+        found = os.fstat(descriptor)
+    except OSError as error:
+        error.filename = full  # the system was asked about a number
+        raise
+    finally:
+        os.close(descriptor)
     return FileStat(found.st_size, found.st_mtime, stat.S_ISDIR(found.st_mode))
 
 

@@ -191,7 +191,7 @@ def _decode(data: bytes) -> dict[str, bytes] | None:
         raise ValueError("no session of Millstream")
     version, entries = whole.get("version"), whole.get("entries")
     if not isinstance(version, int) or not isinstance(entries, dict):
-        raise ValueError("no entries")
+        raise ValueError("no entries")  # noqa: TRY004 - one kind for all that it can lack
     if version > FORMAT_VERSION:
         return None
     if not all(isinstance(value, str) for value in entries.values()):

@@ -25,7 +25,7 @@ def salvage(path: str) -> list[tuple[str, bytes]]:
         first = _walk(connection, _WALK, found)
         last = _walk(connection, f"{_WALK} DESC", found)
         number, misses = (first or 0) + 1, 0
-        while first is not None and misses < MAX_MISSES and number != last:
+        while (first, last) != (None, None) and misses < MAX_MISSES and number != last:
             before = len(found)
             for row in _readable(connection.cursor(), _PROBE, number):
                 _keep(found, *row)
