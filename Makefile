@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench fuzz interop clean
+.PHONY: help demo test check format bench fuzz kill interop clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,11 @@ FUZZ ?= all --seconds 600
 fuzz: $(VENV)/.dev  ## fuzz every parser for ten minutes (or FUZZ="bencode --seconds 60"), then the property tests at length
 	$(BIN)/python -m fuzz $(FUZZ)
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --hypothesis-profile fuzz --timeout 3600 tests/property $(TESTS)
+
+KILLS ?= 100
+
+kill: $(VENV)/.dev  ## kill a downloading process a hundred times (or KILLS=500): it must claim no wrong piece
+	MILLSTREAM_KILLS=$(KILLS) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/integration/test_kill.py $(TESTS)
 
 interop: $(VENV)/.dev  ## real clients in network namespaces, as root; writes docs/interop.md
 	MILLSTREAM_INTEROP_DOCUMENT=docs/interop.md \

@@ -6,6 +6,7 @@ news: many examples, new ones each time, and prints how to repeat what it finds.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -30,6 +31,16 @@ settings.load_profile("default")
 
 # `import fakes` works from every test, under every import mode of pytest.
 sys.path.insert(0, str(Path(__file__).parent / "unit" / "core"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test, nor a program that one starts, reads the settings of who runs the tests."""
+    from millstream.settings.catalogue import all_settings
+
+    for name in ("MILLSTREAM_CONFIG", *(setting.variable for setting in all_settings())):
+        os.environ.pop(name, None)
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

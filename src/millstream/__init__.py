@@ -8,8 +8,8 @@ async with create_native_engine(save_path="downloads") as engine:
     await torrent.wait_complete()
 ```
 
-All that is public is listed here, beside the classes in `millstream.events` and `millstream.errors`,
-and a test keeps it so. Names are imported when first used: a
+All that is public is listed here, beside the classes in `millstream.events` and `millstream.errors`
+and what `millstream.logging` lists, and a test keeps it so. Names are imported when first used: a
 program that only asks for the version does not pay for the engine.
 """
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from millstream.protocol.infohash import InfoHash as InfoHash
     from millstream.protocol.magnet import Magnet as Magnet
     from millstream.protocol.metainfo import Metainfo as Metainfo
+    from millstream.settings.loading import load_settings as load_settings
     from millstream.tracker.announce import ScrapeEntry as ScrapeEntry
     from millstream.tracker.announcer import TrackerState as TrackerState
     from millstream.tracker.announcer import TrackerStatus as TrackerStatus
@@ -95,6 +96,7 @@ _HOMES = {
     "create_native_engine": "millstream.presets.native",
     "create_torrent": "millstream.presets.authoring",
     "create_tracker": "millstream.presets.tracker",
+    "load_settings": "millstream.settings.loading",
     "scrape_tracker": "millstream.presets.scraping",
     "verify_torrent": "millstream.presets.authoring",
 }
@@ -106,6 +108,7 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "verify_torrent",
     "create_tracker",
     "scrape_tracker",
+    "load_settings",
     "Engine",
     "Torrent",
     "TorrentState",

@@ -12,7 +12,8 @@ MillstreamError
 ├── StorageError                a path could not be read or written; names the path and the cause
 ├── NetworkError                a connection or a listening port could not be had
 │   ├── HttpError               a URL could not be fetched
-│   └── TrackerError            a tracker refused, or answered nonsense
+│   ├── TrackerError            a tracker refused, or answered nonsense
+│   └── ControlError            no daemon answers, or it refused a request
 ├── ConfigError                 a setting is out of its documented range
 └── EngineError                 the engine cannot do this now
     ├── DuplicateTorrentError   the torrent is in the engine already
@@ -95,6 +96,20 @@ class TrackerError(NetworkError):
     def __init__(self, message: str, retry_in: float | None = None) -> None:
         super().__init__(message)
         self.retry_in = retry_in
+
+
+class ControlError(NetworkError):
+    """A daemon does not answer, or refused a request; the message says which and why.
+
+    Attributes:
+        status: of HTTP; None if there was no answer.
+        code: the daemon's word for it, such as `TorrentNotFound`; empty if there is none.
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
 
 
 class ConfigError(MillstreamError):

@@ -21,6 +21,7 @@ PUBLIC = {
     "verify_torrent",
     "create_tracker",
     "scrape_tracker",
+    "load_settings",
     "Engine",
     "Torrent",
     "TorrentState",

@@ -23,8 +23,8 @@ MAY_IMPORT = {
 }
 # All others: they do I/O, wait, draw, or only say how that is asked for.
 IMPURE = {
-    *("adapters", "cli", "engine", "interfaces", "presets", "storage", "testing"),
-    "tracker_service",
+    *("adapters", "cli", "engine", "interfaces", "presets", "settings", "storage", "testing"),
+    *("logging", "rpc", "tracker_service"),
 }
 PURE = sorted(
     path.relative_to(SOURCE).as_posix()

@@ -16,6 +16,11 @@ async def test_a_clock_says_a_minute_of_the_week(clock):
     assert 0 <= minute < 1440
 
 
+@pytest.mark.parametrize("clock", [NativeClock(), MemoryClock()], ids=["native", "memory"])
+async def test_a_clock_says_seconds_since_the_epoch(clock):
+    assert 1_500_000_000 < clock.wall_time() < 10_000_000_000
+
+
 def test_the_native_clock_counts_from_monday_and_from_midnight(monkeypatch):
     sunday = time.struct_time((2026, 11, 22, 13, 5, 59, 6, 326, 0))
     monkeypatch.setattr(time, "localtime", lambda: sunday)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,19 +12,35 @@ from typing import Annotated
 import typer
 
 from millstream.cli import (
+    add,
     create,
+    daemon,
     demo,
     download,
     info,
+    limits,
+    list_torrents,
     magnet,
+    pause,
     peers,
+    remove,
+    resume,
+    rpc,
     scrape,
     seed,
+    show,
+    show_settings,
     tracker,
     verify,
 )
 from millstream.cli.exit_codes import MEANINGS
 from millstream.cli.failures import DEBUG_VARIABLE, debug_wanted, report
+from millstream.cli.log_settings import (
+    LogFileOption,
+    LogJsonOption,
+    LogLevelOption,
+    LogSettings,
+)
 
 EPILOG = "[bold]Exit codes[/bold]\n" + "\n".join(
     f"  [bold cyan]{code.value:>3}[/bold cyan]  {meaning}" for code, meaning in MEANINGS.items()
@@ -56,7 +71,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (download, seed, peers, create, info, magnet, verify, scrape, tracker, demo):
+MODULES = (
+    download,
+    seed,
+    peers,
+    create,
+    info,
+    magnet,
+    verify,
+    scrape,
+    tracker,
+    daemon,
+    add,
+    list_torrents,
+    show,
+    pause,
+    resume,
+    remove,
+    limits,
+    rpc,
+    show_settings,
+    demo,
+)
+for module in MODULES:
     app.command(help=_paragraphs(module.COMMAND), epilog=module.EPILOG)(module.COMMAND)
 
 
@@ -70,6 +107,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool,
@@ -80,20 +118,20 @@ def _options(
     debug: Annotated[
         bool,
         typer.Option(
-            "--debug", help=f"Log to stderr and show tracebacks, as {DEBUG_VARIABLE}=1 does."
+            "--debug",
+            help=f"Log everything to stderr and show tracebacks, as {DEBUG_VARIABLE}=1 does.",
         ),
     ] = False,
+    log_level: LogLevelOption = None,
+    log_file: LogFileOption = None,
+    log_json: LogJsonOption = False,
 ) -> None:
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
-    if debug_wanted():
-        logging.basicConfig(
-            level=logging.DEBUG,
-            format="%(relativeCreated)8.0f %(levelname)-7s %(name)s: %(message)s",
-        )
-    else:
-        # What matters reaches the user as an event or an error; a stray log line breaks the view.
-        logging.getLogger().addHandler(logging.NullHandler())
+    settings = LogSettings.read(
+        debug=debug_wanted(), levels=log_level or (), file=log_file, as_json=log_json
+    )
+    context.with_resource(settings.in_force())
 
 
 def run(arguments: Sequence[str]) -> int:

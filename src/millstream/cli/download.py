@@ -69,9 +69,9 @@ def download(
     port: PortOption = None,
     limit_down: LimitDownOption = None,
     limit_up: LimitUpOption = None,
-    encryption: EncryptionOption = "prefer",
-    allow_local: AllowLocalOption = False,
-    no_pex: NoPexOption = False,
+    encryption: EncryptionOption = None,
+    allow_local: AllowLocalOption = None,
+    no_pex: NoPexOption = None,
     sequential: Annotated[
         bool, typer.Option("--sequential", help="Get the pieces in order, to play a file early.")
     ] = False,
@@ -80,11 +80,13 @@ def download(
         typer.Option("--seed/--no-seed", help="Go on seeding when complete, until Ctrl-C."),
     ] = False,
     preallocate: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--preallocate", help="Take the room on the disk first; else files are sparse."
+            "--preallocate/--sparse",
+            help="Take the room on the disk first, or as the data comes.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     show_peers: ShowPeersOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,

@@ -23,6 +23,13 @@ to, never renamed.
   `error`
 - `tracking`: `http_url`, `udp_url`, `hosts`, `port`, `interval`
 - `swarm`, when its numbers have changed: `infohash`, `seeders`, `leechers`, `completed`
+- `daemon`, once it runs: `url`, `port`, `peer_port`, `torrents` (how many came back)
+- `added`: `infohash`, `name`; `paused`, `resumed`, `removed`: `infohash`; `limits`: `download`,
+  `upload`
+- `torrent`, for each of `list`: the keys of `/torrent/{id}/status` (docs/control.md) in snake case,
+  `infohash` for `id`; of `show` also `files`, `trackers` and `connected`, the peers
+- `settings`, alone: `path`, `exists` and `settings`, each of which has the keys of
+  `cli.show_settings.facts`
 - `stopped`: `progress`, `exit_code`
 - `error`, last: `message`, `exit_code`
 

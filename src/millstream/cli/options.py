@@ -42,7 +42,7 @@ LimitDownOption = Annotated[
     typer.Option(
         "--limit-down",
         metavar="RATE",
-        help="Receive at most so much per second, such as 500K or 2M.",
+        help="Receive at most so much per second, such as 500K or 2M; `none` for no limit.",
         show_default=False,
     ),
 ]
@@ -51,7 +51,7 @@ LimitUpOption = Annotated[
     typer.Option(
         "--limit-up",
         metavar="RATE",
-        help="Send at most so much per second, such as 500K or 2M.",
+        help="Send at most so much per second, such as 500K or 2M; `none` for no limit.",
         show_default=False,
     ),
 ]
@@ -61,7 +61,7 @@ PortOption = Annotated[
         min=0,
         max=65535,
         metavar="N",
-        help="Listen on this port; 0 takes any free one, and so does leaving it out.",
+        help="Listen on this port; 0 takes any free one.",
         show_default=False,
     ),
 ]
@@ -75,19 +75,26 @@ TrackerOption = Annotated[
     ),
 ]
 EncryptionOption = Annotated[
-    Literal["prefer", "require", "disable"],
-    typer.Option(help="Whether connections are encrypted; `require` loses the peers that cannot."),
+    Literal["prefer", "require", "disable"] | None,
+    typer.Option(
+        help="Whether connections are encrypted; `require` loses the peers that cannot.",
+        show_default=False,
+    ),
 ]
 AllowLocalOption = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--allow-local",
+        "--allow-local/--no-allow-local",
         help="Let the torrent name trackers and web seeds at local addresses. Those of --tracker "
         "and --peer may always be local, and then the torrent's, too.",
+        show_default=False,
     ),
 ]
 NoPexOption = Annotated[
-    bool, typer.Option("--no-pex", help="Do not exchange peers with peers (BEP 11).")
+    bool | None,
+    typer.Option(
+        "--no-pex/--pex", help="Do not exchange peers with peers (BEP 11).", show_default=False
+    ),
 ]
 ShowPeersOption = Annotated[
     bool, typer.Option("--show-peers", help="Show the peers below the progress.")
@@ -129,23 +136,38 @@ def parse_size_option(text: str | None, name: str) -> int | None:
     return size
 
 
-def parse_limits(down: str | None, up: str | None) -> LimitsConfig:
-    """Read the values of `--limit-down` and `--limit-up`; None is unlimited.
+def parse_limits(
+    down: str | None, up: str | None, base: LimitsConfig | None = None
+) -> LimitsConfig:
+    """Read the values of `--limit-down` and `--limit-up` over other limits.
+
+    Args:
+        down: the option's text; None was not given.
+        up: likewise.
+        base: the limits under the options; None: unlimited.
 
     Raises:
         typer.BadParameter: one is no rate, or too low.
     """
+    from dataclasses import replace
+
     from millstream.core.limits_config import LimitsConfig
 
-    return LimitsConfig(
-        download=_parse_limit(down, "--limit-down"), upload=_parse_limit(up, "--limit-up")
-    )
+    limits = base or LimitsConfig()
+    # An option holds at every hour, whatever the schedule of the settings is.
+    if down is not None:
+        rate = _parse_limit(down, "--limit-down")
+        limits = replace(limits, download=rate, alternative_download=rate)
+    if up is not None:
+        rate = _parse_limit(up, "--limit-up")
+        limits = replace(limits, upload=rate, alternative_upload=rate)
+    return limits
 
 
-def _parse_limit(text: str | None, name: str) -> int | None:
+def _parse_limit(text: str, name: str) -> int | None:
     from millstream.core.limits_config import MIN_RATE
 
-    if text is None:
+    if text.lower() == "none":
         return None
     try:
         rate = parse_rate(text)
@@ -153,7 +175,7 @@ def _parse_limit(text: str | None, name: str) -> int | None:
         raise typer.BadParameter(f"{error}.", param_hint=f"'{name}'") from error
     if rate < MIN_RATE:
         raise typer.BadParameter(
-            "the lowest limit is 1K per second; leave the option out for no limit.",
+            "the lowest limit is 1K per second; `none` is no limit.",
             param_hint=f"'{name}'",
         )
     return rate

@@ -55,9 +55,9 @@ def peers(
     tracker: TrackerOption = None,
     port: PortOption = None,
     limit_up: LimitUpOption = None,
-    encryption: EncryptionOption = "prefer",
-    allow_local: AllowLocalOption = False,
-    no_pex: NoPexOption = False,
+    encryption: EncryptionOption = None,
+    allow_local: AllowLocalOption = None,
+    no_pex: NoPexOption = None,
     json: JsonOption = False,
 ) -> None:
     """Join a torrent's swarm and show its peers until Ctrl-C, without downloading.

@@ -51,9 +51,9 @@ def seed(
     peer: PeerOption = None,
     limit_down: LimitDownOption = None,
     limit_up: LimitUpOption = None,
-    encryption: EncryptionOption = "prefer",
-    allow_local: AllowLocalOption = False,
-    no_pex: NoPexOption = False,
+    encryption: EncryptionOption = None,
+    allow_local: AllowLocalOption = None,
+    no_pex: NoPexOption = None,
     super_seeding: Annotated[
         bool,
         typer.Option(

@@ -37,25 +37,31 @@ def read_swarm_options(
     port: int | None = None,
     limit_down: str | None = None,
     limit_up: str | None = None,
-    encryption: str = "prefer",
-    allow_local: bool = False,
-    no_pex: bool = False,
-    preallocate: bool = False,
+    encryption: str | None = None,
+    allow_local: bool | None = None,
+    no_pex: bool | None = None,
+    preallocate: bool | None = None,
 ) -> SwarmOptions:
-    """Read the options as they were given.
+    """Read the options as they were given, over the user's settings; None was not given.
 
     Raises:
         typer.BadParameter: one makes no sense.
+        ConfigError: a setting in the user's file or environment makes none.
+        StorageError: the user's file cannot be read.
     """
+    from millstream.settings.loading import load_settings
+
+    settings = load_settings()
     return SwarmOptions(
         parse_peers(peer),
         check_urls(tracker, "--tracker", ANNOUNCE_SCHEMES),
         engine_config(
+            base=settings,
             port=port,
             preallocate=preallocate,
-            limits=parse_limits(limit_down, limit_up),
+            limits=parse_limits(limit_down, limit_up, settings.limits),
             encryption=encryption,
             allow_local=allow_local,
-            pex=not no_pex,
+            pex=None if no_pex is None else not no_pex,
         ),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from millstream.errors import ConfigError
 
@@ -47,17 +49,19 @@ class TransferConfig:
     suggest_pieces: bool = False
     max_peer_requests: int = 2000
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "max_buffered_bytes": (1 << 20, 1 << 40),
+        "max_unwritten_bytes": (1 << 20, 1 << 40),
+        "request_queue_time": (0.5, 60),
+        "max_request_depth": (1, 2000),
+        "request_timeout": (1, 600),
+        "upload_slots": (0, 1000),
+        "allowed_fast_set": (0, 100),
+        "max_peer_requests": (1, 10000),
+    }
+
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("max_buffered_bytes", 1 << 20, 1 << 40),
-            ("max_unwritten_bytes", 1 << 20, 1 << 40),
-            ("request_queue_time", 0.5, 60),
-            ("max_request_depth", 1, 2000),
-            ("request_timeout", 1, 600),
-            ("upload_slots", 0, 1000),
-            ("allowed_fast_set", 0, 100),
-            ("max_peer_requests", 1, 10000),
-        ):
+        for name, (low, high) in self.RANGES.items():
             value = getattr(self, name)
             if value is None and name == "upload_slots":
                 continue
@@ -96,16 +100,18 @@ class SwarmConfig:
     turnover_interval: float = 300.0
     turnover_cutoff: float = 0.9
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "max_connections_per_torrent": (1, 1_000_000),
+        "max_known_peers": (1, 100_000),
+        "max_failures": (1, 100),
+        "min_reconnect_time": (1, 3600),
+        "turnover_share": (0, 1),
+        "turnover_interval": (10, 86400),
+        "turnover_cutoff": (0, 1),
+    }
+
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("max_connections_per_torrent", 1, 1_000_000),
-            ("max_known_peers", 1, 100_000),
-            ("max_failures", 1, 100),
-            ("min_reconnect_time", 1, 3600),
-            ("turnover_share", 0, 1),
-            ("turnover_interval", 10, 86400),
-            ("turnover_cutoff", 0, 1),
-        ):
+        for name, (low, high) in self.RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"swarm.{name} is {value}; it must be {low} to {high}")

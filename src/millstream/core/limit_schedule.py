@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from millstream.errors import ConfigError
 
@@ -25,6 +27,12 @@ class LimitSchedule:
     begin: int
     end: int
     days: frozenset[int] = EVERY_DAY
+
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "begin": (0, MINUTES_PER_DAY - 1),
+        "end": (0, MINUTES_PER_DAY - 1),
+        "days": (0, DAYS_PER_WEEK - 1),
+    }
 
     def __post_init__(self) -> None:
         for name in ("begin", "end"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from millstream.core.limit_schedule import LimitSchedule
 from millstream.errors import ConfigError
@@ -37,15 +40,17 @@ class LimitsConfig:
     torrent_download: int | None = None
     torrent_upload: int | None = None
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "download": (MIN_RATE, math.inf),
+        "upload": (MIN_RATE, math.inf),
+        "alternative_download": (MIN_RATE, math.inf),
+        "alternative_upload": (MIN_RATE, math.inf),
+        "torrent_download": (MIN_RATE, math.inf),
+        "torrent_upload": (MIN_RATE, math.inf),
+    }
+
     def __post_init__(self) -> None:
-        for name in (
-            "download",
-            "upload",
-            "alternative_download",
-            "alternative_upload",
-            "torrent_download",
-            "torrent_upload",
-        ):
+        for name in self.RANGES:
             rate = getattr(self, name)
             if rate is not None:
                 check_rate(f"limits.{name}", rate)

@@ -121,6 +121,8 @@ class UploadCapacity:
                 self._try_more(rate, served)
 
     def _try(self, slots: int, rate: float, served: int) -> None:
+        if not served:  # they all left just now: there is nothing to compare with
+            return
         self._trial = _Trial(self.slots, served, rate)
         self._is_settling = True
         self.slots = min(MAX_SLOTS, slots)

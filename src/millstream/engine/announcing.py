@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from millstream.engine.journal import Journal
 from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import MillstreamError, TrackerError
 from millstream.interfaces.http import HttpClient, HttpRequest
@@ -67,6 +68,7 @@ class Announcing:
         udp: UdpTrackers | None = None,
     ) -> None:
         self._info_hash = info_hash
+        self._journal = Journal(info_hash)
         self._peer_id = peer_id
         self._key = key
         self._port = port
@@ -201,8 +203,10 @@ class Announcing:
         except MillstreamError as error:
             retry_in = error.retry_in if isinstance(error, TrackerError) else None
             self._announcer.failed(announce.endpoint, str(error), loop.time(), retry_in)
+            self._journal.tracker_failed(announce.endpoint.url, error)
         else:
             self._announcer.succeeded(announce.endpoint, response, loop.time())
+            self._journal.tracker_answered(announce.endpoint.url, response)
             if response.external_ip is not None and self._external_ip is not None:
                 self._external_ip(response.external_ip)
             if response.peers:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from millstream.core.piece_set import members
 from millstream.engine.piece_hasher import PieceHasher
 from millstream.errors import StorageError
 from millstream.interfaces.disk import DiskQueue, DiskResult, Extent
 from millstream.interfaces.filesystem import FileSystem
-from millstream.protocol.bitfield import piece_set
+from millstream.protocol.bitfield import every_piece, piece_set
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 
@@ -22,6 +23,8 @@ class Checker:
         root: under which directory.
         disk: reads and hashes; whoever receives its results passes them to `take`.
         progress: called with the number of pieces looked at so far.
+        among: the set (an int) of the pieces to look at; None for all. The others count as looked
+            at.
     """
 
     def __init__(
@@ -31,24 +34,28 @@ class Checker:
         root: str,
         disk: DiskQueue,
         progress: Callable[[int], None],
+        among: int | None = None,
     ) -> None:
+        everything = every_piece(metainfo.piece_count)
         self._metainfo = metainfo
         self._layout = layout
         self._root = root
         self._progress = progress
         self._sizes: dict[str | None, int] = {}
         self._good: list[int] = []
-        self._checked = 0
+        self._among = everything if among is None else among
+        self._checked = metainfo.piece_count - self._among.bit_count()
         self._hasher = PieceHasher(
             disk, metainfo.info_hash, root, layout, self._present(), self._hashed
         )
 
     async def run(self, files: FileSystem) -> int:
         """Check everything; returns the set (an int) of good pieces. Cancelling stops it."""
-        for path in self._layout.paths:
-            found = await files.stat(self._root, path)
-            if found is not None and not found.is_directory:
-                self._sizes[path] = found.size
+        if self._among:
+            paths = self._layout.paths
+            for path, found in zip(paths, await files.stat_many(self._root, paths), strict=True):
+                if found is not None and not found.is_directory:
+                    self._sizes[path] = found.size
         if self._sizes:
             await self._hasher.run()
         self._progress(self._metainfo.piece_count)
@@ -67,7 +74,7 @@ class Checker:
 
     def _present(self) -> Iterator[int]:
         """The pieces that can be there, by the sizes of their files."""
-        for piece in range(self._metainfo.piece_count):
+        for piece in members(self._among, self._metainfo.piece_count):
             if all(self._exists(extent) for extent in self._layout.piece_extents(piece)):
                 yield piece
             else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from millstream.core.config import SwarmConfig, TransferConfig
 from millstream.core.limits_config import LimitsConfig
@@ -44,19 +46,22 @@ class NetworkConfig:
     peer_timeout: float = 130.0
     keep_alive_interval: float = 100.0
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "listen_port": (0, 65535),
+        "max_connections": (1, 1_000_000),
+        "max_half_open": (1, 1000),
+        "max_connect_rate": (0.1, 10_000),
+        "connect_timeout": (1, 300),
+        "handshake_timeout": (1, 300),
+        "peer_timeout": (10, 86400),
+        "keep_alive_interval": (5, 120),
+    }
+
     def __post_init__(self) -> None:
-        if self.listen_port is not None and not 0 <= self.listen_port <= 65535:
-            raise ConfigError(f"network.listen_port is {self.listen_port}; it must be 0 to 65535")
-        for name, low, high in (
-            ("max_connections", 1, 1_000_000),
-            ("max_half_open", 1, 1000),
-            ("max_connect_rate", 0.1, 10_000),
-            ("connect_timeout", 1, 300),
-            ("handshake_timeout", 1, 300),
-            ("peer_timeout", 10, 86400),
-            ("keep_alive_interval", 5, 120),
-        ):
+        for name, (low, high) in self.RANGES.items():
             value = getattr(self, name)
+            if value is None and name == "listen_port":
+                continue
             if not low <= value <= high:
                 raise ConfigError(f"network.{name} is {value}; it must be {low} to {high}")
 

@@ -115,6 +115,7 @@ class Connector(Generic[S]):
         open_count: how many links the engine has.
         make_link: makes the link of a new connection of a torrent.
         swarm_config: the limits of each torrent.
+        unreachable: told of every attempt from which no connection came, and why.
     """
 
     def __init__(
@@ -124,13 +125,16 @@ class Connector(Generic[S]):
         open_count: Callable[[], int],
         make_link: Callable[[Connection, S], OpenLink],
         swarm_config: SwarmConfig | None = None,
+        unreachable: Callable[[S, PeerAddress, Exception], None] | None = None,
     ) -> None:
         self._network = network
         self._config = config
         self._most_per_torrent = (swarm_config or SwarmConfig()).max_connections_per_torrent
         self._open_count = open_count
         self._make_link = make_link
+        self._unreachable = unreachable
         self._rate = ConnectRate(config.max_connect_rate)
+        self._own_limits: dict[S, int] = {}
         self._efforts: dict[S, _Effort[S]] = {}
         self._wanting: dict[S, None] = {}
         self._attempts: dict[_Attempt[S], None] = {}
@@ -179,7 +183,17 @@ class Connector(Generic[S]):
     def limit(self, seeker: S) -> int:
         """How many connections a torrent can have as things are: for its turnover."""
         room = max(0, self._room)
-        return min(self._most_per_torrent, self.connection_count(seeker) + room)
+        return min(self._most(seeker), self.connection_count(seeker) + room)
+
+    def set_limit(self, seeker: S, most: int | None) -> None:
+        """Let a torrent have so many connections, attempts included; None: as all others."""
+        if most is None:
+            self._own_limits.pop(seeker, None)
+        else:
+            self._own_limits[seeker] = most
+
+    def _most(self, seeker: S) -> int:
+        return self._own_limits.get(seeker, self._most_per_torrent)
 
     def may_accept(self, seekers: Iterable[S] = ()) -> bool:
         """Whether a connection that came may stay until its handshake says which torrent it is for.
@@ -212,14 +226,14 @@ class Connector(Generic[S]):
             newcomer: where the peer came from, or where it listens if that is known.
         """
         effort = self._effort(seeker)
-        if effort.connections < self._most_per_torrent:
+        if effort.connections < self._most(seeker):
             return True
         oldest = next((attempt for attempt in self._attempts if attempt.effort is effort), None)
         if oldest is not None:
             self._abandon(oldest)
         else:
             seeker.make_room(newcomer)
-        return effort.connections < self._most_per_torrent
+        return effort.connections < self._most(seeker)
 
     @property
     def _room(self) -> int:
@@ -247,7 +261,7 @@ class Connector(Generic[S]):
             connections, _, effort = heappop(turns)
             seeker = effort.seeker
             due: list[PeerAddress] = []
-            if seeker.is_active and connections < self._most_per_torrent:
+            if seeker.is_active and connections < self._most(seeker):
                 due = seeker.swarm.due(now, 1, seeds=seeker.wants_seeds)
             if not due:
                 del self._wanting[seeker]
@@ -304,9 +318,11 @@ class Connector(Generic[S]):
         try:
             async with asyncio.timeout(self._config.connect_timeout):
                 await self._network.connect(address, partial(self._connected, attempt))
-        except (NetworkError, TimeoutError):
+        except (NetworkError, TimeoutError) as error:
             if self._end(attempt):
                 swarm.lost(address, asyncio.get_running_loop().time(), useful=False)
+                if self._unreachable is not None:
+                    self._unreachable(attempt.effort.seeker, address, error)
         finally:
             if self._end(attempt):
                 swarm.put_back(address)

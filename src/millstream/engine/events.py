@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from millstream.core.torrent_state import TorrentState
@@ -117,6 +117,7 @@ class EventHub:
 
     def __init__(self) -> None:
         self._streams: list[EventStream] = []
+        self._listeners: tuple[Callable[[Event], None], ...] = ()
         self._ended = False
 
     def subscribe(self) -> EventStream:
@@ -133,8 +134,18 @@ class EventHub:
         if stream in self._streams:
             self._streams.remove(stream)
 
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call this with every event, at once: it must be quick and raise nothing."""
+        self._listeners = (*self._listeners, listener)
+
+    def unlisten(self, listener: Callable[[Event], None]) -> None:
+        """Forget a listener."""
+        self._listeners = tuple([each for each in self._listeners if each is not listener])
+
     def emit(self, event: Event) -> None:
         """Tell all subscribers."""
+        for listener in self._listeners:
+            listener(event)
         for stream in self._streams:
             stream.put(event)
 
@@ -144,3 +155,4 @@ class EventHub:
         for stream in self._streams:
             stream.end()
         self._streams.clear()
+        self._listeners = ()

@@ -10,6 +10,7 @@ from typing import Protocol
 from millstream.core.geometry import ConnectionId
 from millstream.engine.config import EncryptionConfig
 from millstream.engine.greeting import Greeting
+from millstream.engine.journal import stranger_refused
 from millstream.engine.reading import Reading, Throttle
 from millstream.errors import RemoteProtocolError
 from millstream.interfaces.cipher import Cryptography
@@ -165,6 +166,8 @@ class Link:
         self.connection.close()
         if self._owner is not None:
             self._owner.lost(self, reason)
+        else:
+            stranger_refused(self.address, reason)
         self._closed(self)
 
     # interfaces.network.ConnectionHandler

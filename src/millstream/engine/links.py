@@ -14,6 +14,7 @@ from millstream.engine.membership import Membership
 from millstream.errors import RemoteProtocolError
 from millstream.interfaces.network import Connection
 from millstream.interfaces.platform import Platform
+from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.mse_keys import torrent_hash
 
@@ -54,6 +55,7 @@ class Links:
             self.__len__,
             self._connected,
             config.swarm,
+            _unreachable,
         )
 
     def __len__(self) -> int:
@@ -115,6 +117,10 @@ class Links:
         self._links.pop(link.id, None)
         if link.deadline is not None:
             link.deadline.cancel()
+
+
+def _unreachable(member: Membership, address: PeerAddress, error: Exception) -> None:
+    member.journal.peer_unreachable(address, error)
 
 
 def _expect_handshake(link: Link) -> None:

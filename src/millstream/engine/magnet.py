@@ -170,6 +170,7 @@ class MagnetStage:
         try:
             self._arrived(info)
         except MillstreamError as error:
+            self._membership.journal.metadata_refused(error)
             self.error = error
             self._set_state(TorrentState.ERROR)
             self._membership.hub.emit(events.TorrentFailed(error))

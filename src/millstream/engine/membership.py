@@ -8,7 +8,7 @@ A membership lasts as long as its torrent is in the engine. What the torrent is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
@@ -24,14 +24,15 @@ from millstream.engine.admission import Admission
 from millstream.engine.announcing import Announcing
 from millstream.engine.config import Encryption
 from millstream.engine.connector import Connector
+from millstream.engine.journal import Journal
 from millstream.engine.link import Link
+from millstream.engine.liveness import tend_links
 from millstream.engine.reading import Hold
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer, Stage
 from millstream.engine.status import PeerStatus, peer_status
 from millstream.errors import RemoteProtocolError
 from millstream.interfaces.disk import DiskResult
-from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
@@ -62,8 +63,12 @@ class Membership:
         swarm: the peers it knows of.
         links: the connections that belong to it, by id.
         hub: where its events go.
+        journal: where what happens to it goes, for the log.
+        connector: tries due peers, within the limits.
         exchange: what its peers exchange by extensions.
         private: whether peers may come from trackers only (BEP 27).
+        is_stopped_by_user: whether it is to be stopped in the next run, too.
+        changed: called when there is something new to remember; a session sets it.
     """
 
     stage: Stage
@@ -86,14 +91,17 @@ class Membership:
         self.swarm = Swarm(shared.config.swarm, shared.rng)
         self.links: dict[ConnectionId, Link] = {}
         self.hub = events.EventHub()
+        self.journal = Journal(magnet.info_hash, self.hub)
         self.private = False
         pex = PexExchange() if shared.config.swarm.pex else None
         self.exchange = ExtensionExchange(self, fetch, pex)
         self.limits = shared.limits.torrent(self.wake)
         self.departed_downloaded = self.departed_uploaded = 0
+        self.is_stopped_by_user = False
+        self.changed: Callable[[], None] = lambda: None
         self._metadata_size: int | None = None
         self._shared = shared
-        self._connector = connector
+        self.connector = connector
         self._admission = Admission(
             self.info_hash, self.swarm, self.links, shared, self._listens_at
         )
@@ -171,6 +179,7 @@ class Membership:
                 self._tell_upload_only()
         elif after is TorrentState.ERROR:
             self._farewell = asyncio.get_running_loop().create_task(self.announcing.stop())
+        self.changed()
         self.wake()
 
     async def stop(self) -> None:
@@ -179,12 +188,13 @@ class Membership:
 
     async def rest(self) -> None:
         """Connect to nobody, disconnect everybody, finish what is at the disk."""
-        self._connector.cancel(self)
+        self.connector.cancel(self)
         await self.stage.stop()
 
     def close(self) -> None:
         """The torrent leaves the engine."""
         self.stage.close()
+        self.connector.set_limit(self, None)
         self.limits.close()
         self.hub.end()
 
@@ -234,6 +244,10 @@ class Membership:
                 self.swarm.ban(listens, incoming=False)
             link.close(reason)
 
+    def limit_connections(self, most: int | None) -> None:
+        """Make no more connections than this; None: as `SwarmConfig` says."""
+        self.connector.set_limit(self, most)
+
     # Who goes when there are as many as there may be: engine.connector.Seeker
 
     def make_room(self, newcomer: PeerAddress | None) -> bool:
@@ -250,7 +264,7 @@ class Membership:
     def greeted(self, link: Link, handshake: Handshake) -> AnyPeer:
         """Admit a peer. Raises RemoteProtocolError if it is not wanted."""
         self._admission.check(link, handshake, self.stage)
-        if link.incoming and not self._connector.may_join(self, link.address):
+        if link.incoming and not self.connector.may_join(self, link.address):
             raise RemoteProtocolError("the torrent has too many connections")
         link.peer_id = handshake.peer_id
         peer = self.stage.make_peer(link, handshake)
@@ -326,6 +340,8 @@ class Membership:
                 useful = bool(peer.downloaded.total or peer.uploaded.total)
                 is_seed = peer.is_seed
             self.hub.emit(events.PeerDisconnected(link.address, reason))
+        else:
+            self.journal.peer_refused(link.address, reason)
         listens = self._listen_addresses.pop(link.id, None if link.incoming else link.address)
         if listens is not None:
             if link.refused_encryption:
@@ -359,6 +375,7 @@ class Membership:
 
     def metadata_fetched(self, info: bytes) -> None:
         """The metadata is here; the stage goes on from it in its next tick."""
+        self.journal.metadata_found(len(info))
         self.stage.metadata_fetched(info)
         self.wake()
 
@@ -381,17 +398,17 @@ class Membership:
         beat = self.stage.process(now)
         if beat or self._has_new_peers:
             # A magnet has peers while its files are checked, too.
-            self._tend_links(now)
+            tend_links(self.links.values(), self._shared.config.network, now)
             self.exchange.tick(now)
         if (beat or self._has_new_peers) and self.stage.is_active:
             self._has_new_peers = False
-            self._admission.turn_over(self._connector, self, self.stage, now)
-            self._connector.connect_due(self)
+            self._admission.turn_over(self.connector, self, self.stage, now)
+            self.connector.connect_due(self)
             self._want_peers()
 
     def _want_peers(self) -> None:
         """Trackers are asked early where peers are few, and for none where there is no room."""
-        is_full = self._connector.limit(self) <= len(self.links)
+        is_full = self.connector.limit(self) <= len(self.links)
         self.announcing.wants_peers = not is_full
         is_short = self.wants_seeds and len(self.links) < FEW_PEERS
         if is_short and not is_full and not self.swarm.has_candidates():
@@ -422,14 +439,3 @@ class Membership:
     def is_busy(self) -> bool:
         """Whether time alone may bring something about."""
         return bool(self.links) or self.swarm.has_candidates() or self.stage.is_tended
-
-    def _tend_links(self, now: float) -> None:
-        """Keep quiet connections alive, and drop those that died."""
-        network = self._shared.config.network
-        for link in list(self.links.values()):
-            # While it was held, by the disk or a rate limit, its silence was ours.
-            heard_at = max(link.last_received_at, link.reading.resumed_at)
-            if now - heard_at > network.peer_timeout and not link.reading.is_held:
-                link.close(f"silent for {network.peer_timeout:g} seconds")
-            elif now - link.last_sent_at > network.keep_alive_interval:
-                link.send(messages.KEEP_ALIVE)

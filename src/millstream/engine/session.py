@@ -18,6 +18,7 @@ from millstream.engine.checking import Checker
 from millstream.engine.link import Link
 from millstream.engine.membership import Membership
 from millstream.engine.preparation import make_empty_files, make_room
+from millstream.engine.resumption import CheckPlan, plan_check
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer
 from millstream.engine.status import PeerStatus, TorrentStatus
@@ -30,6 +31,7 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.metainfo import Metainfo
+from millstream.storage.claims import Claims
 from millstream.storage.layout import FileLayout
 
 
@@ -39,6 +41,10 @@ class TorrentSession:
     Attributes:
         machine: the decisions.
         error: why it is in the error state.
+        selected: the files that are wanted, by number; None for all.
+        claims: what the last run says is there, until the first check has been.
+        plan: how the last check used that.
+        checks: how often it was found out what is there.
     """
 
     def __init__(self, metainfo: Metainfo, membership: Membership, shared: Shared) -> None:
@@ -56,7 +62,10 @@ class TorrentSession:
         )
         self.error: MillstreamError | None = None
         self.checked_pieces = 0
-        self._selected: frozenset[int] | None = None
+        self.selected: frozenset[int] | None = None
+        self.claims: Claims | None = None
+        self.plan: CheckPlan | None = None
+        self.checks = 0
         self._membership = membership
         self._shared = shared
         self._reader = RunReader(
@@ -149,27 +158,36 @@ class TorrentSession:
         def progress(checked: int) -> None:
             self.checked_pieces = checked
 
-        files = self._shared.platform.files
-        checker = Checker(
-            self.metainfo, self.layout, self.root, self._shared.platform.disk, progress
-        )
-        self._checker = checker
+        files, disk = self._shared.platform.files, self._shared.platform.disk
+        count = self.geometry.piece_count
+        plan: CheckPlan | None = None
         try:
+            if self.claims is not None:
+                plan = await plan_check(self.claims, self.layout, files, self.root, count)
+            among = None if plan is None else plan.doubtful
+            checker = Checker(self.metainfo, self.layout, self.root, disk, progress, among)
+            self._checker = checker
             have = await checker.run(files)
-            if have == every_piece(self.geometry.piece_count):
+            if plan is not None:
+                have |= plan.trusted
+            if plan is not None and not plan.unknown_files:
+                pass  # every file is there, in its full length
+            elif have == every_piece(count):
                 await make_empty_files(files, self.root, self.layout)
             else:
                 allocation = self._shared.config.disk.allocation
-                await make_room(files, self.root, self.layout, allocation, self._selected)
+                await make_room(files, self.root, self.layout, allocation, self.selected)
         except StorageError as error:
             self.fail(error)
             return
         finally:
             self._checker = None
             self.checked_pieces = 0  # unless the whole check came to its end
-        self._set_have(have)
+        self._set_have(have, plan)
 
-    def _set_have(self, have: int) -> None:
+    def _set_have(self, have: int, plan: CheckPlan | None = None) -> None:
+        self.claims, self.plan = None, plan
+        self.checks += 1
         self.checked_pieces = self.geometry.piece_count
         self.machine.checked(have)
 
@@ -196,7 +214,7 @@ class TorrentSession:
         """Want only these files; None wants all. Raises ConfigError."""
         count = self.geometry.piece_count
         if indexes is None:
-            self._selected = None
+            self.selected = None
             wanted = every_piece(count)
         else:
             selected = frozenset(indexes)
@@ -204,8 +222,9 @@ class TorrentSession:
                 wanted = set_of_ranges(self.layout.pieces_of(selected), count)
             except IndexError as error:
                 raise ConfigError(f"select: {error}") from error
-            self._selected = selected
+            self.selected = selected
         self.machine.set_wanted(wanted)
+        self._membership.changed()
         self._membership.wake()
 
     def status(self) -> TorrentStatus:
@@ -267,6 +286,7 @@ class TorrentSession:
     def piece_verified(self, index: int) -> None:
         """A piece is on the disk."""
         self._membership.hub.emit(events.PieceVerified(index))
+        self._membership.changed()
 
     def piece_failed(self, index: int) -> None:
         """A piece did not match its digest."""
@@ -377,6 +397,7 @@ class TorrentSession:
     def resume(self) -> None:
         """The disk can take more again."""
         self.machine.download.is_paused = False
+        self._membership.journal.released()
         self.web_seeds.release(asyncio.get_running_loop().time())
 
     def metadata_fetched(self, info: bytes) -> None:
@@ -418,5 +439,6 @@ class TorrentSession:
         self.machine.output()
         if self._shared.platform.disk.is_full:
             self.machine.download.is_paused = True
+            self._membership.journal.held()
             self._membership.hold(now)
             self.web_seeds.hold()

@@ -83,6 +83,12 @@ class PeerStatus:
             exchange.
         source: how it became known: `user`, `tracker`, `pex`, `incoming`, `web seed` ...
         encryption: `rc4`, `plaintext` (only the handshake was obscured), or empty.
+        peer_id: what it opened with (BEP 20); empty for a web seed.
+        pieces_have: pieces it has.
+        am_choking: whether we send it nothing.
+        am_interested: whether it has something we want.
+        peer_choking: whether it sends us nothing.
+        peer_interested: whether we have something it wants.
     """
 
     address: PeerAddress
@@ -96,6 +102,12 @@ class PeerStatus:
     flags: str
     source: str = ""
     encryption: str = ""
+    peer_id: bytes = b""
+    pieces_have: int = 0
+    am_choking: bool = True
+    am_interested: bool = False
+    peer_choking: bool = True
+    peer_interested: bool = False
 
 
 class WebSeedState(enum.Enum):
@@ -131,12 +143,16 @@ class WebSeedStatus:
 def peer_status(peer: Peer | MetadataPeer, source: str, encryption: str, now: float) -> PeerStatus:
     """A snapshot of a connected peer at `now`, monotonic seconds."""
     flags, progress, down, up = "", 0.0, 0.0, 0.0
-    downloaded = uploaded = 0
+    downloaded = uploaded = pieces_have = 0
+    am_choking, am_interested, peer_choking, peer_interested = True, False, True, False
     if isinstance(peer, Peer):
+        am_choking, am_interested = peer.am_choking, peer.am_interested
+        peer_choking, peer_interested = peer.peer_choking, peer.peer_interested
+        pieces_have = peer.pieces.bit_count()
         flags = ("d" if peer.peer_choking else "D") * peer.am_interested
         flags += ("u" if peer.am_choking else "U") * peer.peer_interested
         flags += "S" * peer.snubbed
-        progress = peer.pieces.bit_count() / peer.piece_count
+        progress = pieces_have / peer.piece_count
         down, up = peer.downloaded.rate(now), peer.uploaded.rate(now)
         downloaded, uploaded = peer.downloaded.total, peer.uploaded.total
     flags += "I" * peer.incoming + "E" * bool(encryption) + "X" * (source == "pex")
@@ -152,6 +168,12 @@ def peer_status(peer: Peer | MetadataPeer, source: str, encryption: str, now: fl
         flags=flags,
         source=source,
         encryption=encryption,
+        peer_id=peer.peer_id,
+        pieces_have=pieces_have,
+        am_choking=am_choking,
+        am_interested=am_interested,
+        peer_choking=peer_choking,
+        peer_interested=peer_interested,
     )
 
 

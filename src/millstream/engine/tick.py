@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from millstream.engine.tick_meter import TickMeter
 from millstream.interfaces.disk import DiskQueue, DiskResult
 
 
@@ -30,10 +31,15 @@ class Ticking(Protocol):
 
 
 class Tick:
-    """Runs the phases. `pause` is called when the disk took all it can."""
+    """Runs the phases. `pause` is called when the disk took all it can.
+
+    Attributes:
+        meter: how long the ticks took.
+    """
 
     def __init__(self, disk: DiskQueue) -> None:
         self._disk = disk
+        self.meter = TickMeter()
         self._due: dict[Ticking, None] = {}
         self._results: dict[Ticking, list[DiskResult]] = {}
         self._running: list[Ticking] = []
@@ -58,7 +64,8 @@ class Tick:
 
     def run(self) -> None:
         """One tick."""
-        now = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        now = clock()
         self._scheduled = None
         self._running, self._due = list(self._due), {}
         self.gather()
@@ -66,6 +73,7 @@ class Tick:
         self.request(now)
         self.output(now)
         self.write()
+        self.meter.took(now, clock())
 
     def gather(self) -> None:
         """Phase 1: the disk's results. Bytes from peers were taken in as they came."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from millstream.core.idleness import why_idle
+from millstream.core.piece_set import members
 from millstream.core.swarm import PeerSource
 from millstream.core.torrent_state import TorrentState
-from millstream.engine.events import EventStream, StateChanged
+from millstream.engine.events import Event, EventStream, StateChanged
+from millstream.engine.idle_facts import idle_facts
 from millstream.engine.membership import Membership
 from millstream.engine.session import TorrentSession
 from millstream.engine.status import (
@@ -19,6 +22,7 @@ from millstream.engine.status import (
     WebSeedStatus,
 )
 from millstream.errors import (
+    ConfigError,
     EngineClosedError,
     MetadataPendingError,
     MillstreamError,
@@ -39,6 +43,7 @@ class Torrent:
     def __init__(self, membership: Membership) -> None:
         self._membership = membership
         self._gone = False
+        self._max_peers: int | None = None
 
     def __repr__(self) -> str:
         return f"<Torrent {self.name!r} {self.info_hash} {self.state.value}>"
@@ -95,6 +100,16 @@ class Torrent:
         """A snapshot."""
         return self._membership.stage.status()
 
+    def why_idle(self) -> str:
+        """Why no data comes, or goes while it seeds; empty if some does, or if files are checked.
+
+        It says what a user would ask next: that no peers are known, that all choke us, that the
+        disk or a rate limit holds it up, that the trackers fail. What it quotes of a tracker is as
+        hostile as any string from the network.
+        """
+        found = why_idle(idle_facts(self._membership, asyncio.get_running_loop().time()))
+        return "" if found is None else found.text
+
     def trackers(self) -> list[TrackerStatus]:
         """Its trackers and how they answered, in tiers."""
         return self._membership.announcing.trackers()
@@ -114,6 +129,7 @@ class Torrent:
     def set_limits(self, *, download: int | None, upload: int | None) -> None:
         """Limit this torrent, in bytes a second; None: no limit of its own. Raises ConfigError."""
         self._membership.limits.set(download=download, upload=upload)
+        self._membership.changed()
 
     def reannounce(self) -> None:
         """Ask the trackers for peers now, as far as they allow."""
@@ -159,6 +175,59 @@ class Torrent:
         if isinstance(address, str):
             address = PeerAddress.parse(address)
         self._membership.add_peers([address], PeerSource.USER)
+
+    def disconnect_peer(self, address: PeerAddress | str) -> bool:
+        """Close the connection to a peer; it may come back. Raises MalformedDataError.
+
+        Returns:
+            Whether there was one.
+        """
+        if isinstance(address, str):
+            address = PeerAddress.parse(address)
+        links = [each for each in self._membership.links.values() if each.address == address]
+        for link in links:
+            link.close("disconnected by the user")
+        return bool(links)
+
+    @property
+    def max_peers(self) -> int | None:
+        """How many connections it may have; None: as many as `SwarmConfig` says."""
+        return self._max_peers
+
+    @max_peers.setter
+    def max_peers(self, most: int | None) -> None:
+        """Raises ConfigError; the range is 1 up."""
+        if most is not None and most < 1:
+            raise ConfigError(f"max_peers is {most}; it must be 1 or more, or None")
+        self._max_peers = most
+        self._membership.limit_connections(most)
+        if most is not None:
+            # The newest go: the others have proven themselves.
+            for link in list(self._membership.links.values())[most:]:
+                link.close("the torrent may have fewer connections now")
+        self._membership.wake()
+
+    def availability(self) -> list[int]:
+        """How many connected peers have each piece; empty before the metadata is here."""
+        if not self.has_metadata:
+            return []
+        machine = self._session.machine
+        counts = [0] * self._session.geometry.piece_count
+        for peer in machine.peers.values():
+            for piece in members(peer.pieces, len(counts)):
+                counts[piece] += 1
+        return counts
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call this with every event as it happens, until the torrent leaves the engine.
+
+        It must be quick and raise nothing. Who has time, or many words, takes `events`.
+        """
+        self._membership.hub.listen(listener)
+
+    def unlisten(self, listener: Callable[[Event], None]) -> None:
+        """Call it no more."""
+        self._membership.hub.unlisten(listener)
 
     def events(self) -> EventStream:
         """Everything that happens from now on; ends when the torrent leaves the engine."""
@@ -210,16 +279,23 @@ class Torrent:
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
+        self._set_stopped(stopped=False)
         await self._membership.stage.start()
 
     async def stop(self) -> None:
         """Disconnect all peers, and say so to the trackers; pieces at the disk are finished."""
+        self._set_stopped(stopped=True)
         await self._membership.stop()
+
+    def _set_stopped(self, *, stopped: bool) -> None:
+        self._membership.is_stopped_by_user = stopped
+        self._membership.changed()
 
     async def recheck(self) -> None:
         """Check all files again, in the background. Raises MetadataPendingError."""
         session = self._session
         await self._membership.rest()
+        session.claims = None
         session.check()
 
     def gone(self) -> None:

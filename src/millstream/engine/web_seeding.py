@@ -12,6 +12,7 @@ from millstream.core.geometry import BLOCK_SHIFT, ConnectionId
 from millstream.core.peer import Peer
 from millstream.core.piece_set import set_of_ranges
 from millstream.core.torrent import TorrentMachine
+from millstream.engine.journal import Journal
 from millstream.engine.known_web_seed import WebSeed
 from millstream.engine.reading import Hold
 from millstream.engine.status import PeerStatus, WebSeedStatus, peer_status
@@ -61,6 +62,7 @@ class WebSeeding:
         urls = list(dict.fromkeys(metainfo.web_seeds))[:MAX_WEB_SEEDS]
         self.seeds = [WebSeed.parse(url) for url in urls]
         self._metainfo = metainfo
+        self._journal = Journal(metainfo.info_hash)
         self._layout = layout
         self._machine = machine
         self._limits = limits
@@ -145,6 +147,7 @@ class WebSeeding:
                 if seed.link is not None:
                     seed.link.close(reason)
                 seed.ban(reason)
+                self._journal.web_seed_banned(seed.url, reason)
                 return True
         return False
 
@@ -205,4 +208,6 @@ class WebSeeding:
         self._limits.remove(link)
         self._machine.remove_peer(link.peer.id)
         seed.rested(error, retry_after, asyncio.get_running_loop().time())
+        if error is not None:
+            self._journal.web_seed_failed(seed.url, error)
         self._wake()

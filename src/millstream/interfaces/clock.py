@@ -1,4 +1,7 @@
-"""The user's wall clock, for what is set by the hour and what is remembered. All else runs on the loop's time."""
+"""The user's wall clock, for what is set by the hour and what is remembered.
+
+All else runs on the loop's time.
+"""
 
 from __future__ import annotations
 

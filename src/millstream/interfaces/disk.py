@@ -8,9 +8,10 @@ platform, also when a piece spans files.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from millstream.errors import ConfigError, StorageError
 from millstream.protocol.infohash import InfoHash
@@ -114,13 +115,19 @@ class DiskConfig:
     max_open_files: int = 64
     allocation: Allocation = Allocation.SPARSE
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "workers": (0, 64),
+        "max_queued_bytes": (1 << 20, math.inf),
+        "max_open_files": (4, math.inf),
+    }
+
     def __post_init__(self) -> None:
         if not 0 <= self.workers <= 64:
             raise ConfigError(f"disk.workers is {self.workers}; it must be 0 to 64")
-        if self.max_queued_bytes < 1 << 20:
-            raise ConfigError("disk.max_queued_bytes must be at least 1 MiB")
-        if self.max_open_files < 4:
-            raise ConfigError("disk.max_open_files must be at least 4")
+        for name in ("max_queued_bytes", "max_open_files"):
+            value, low = getattr(self, name), self.RANGES[name][0]
+            if value < low:
+                raise ConfigError(f"disk.{name} is {value}; it must be {low} or more")
 
 
 class DiskQueue(Protocol):

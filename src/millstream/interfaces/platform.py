@@ -10,6 +10,7 @@ from millstream.interfaces.disk import DiskQueue
 from millstream.interfaces.filesystem import FileSystem
 from millstream.interfaces.http import HttpClient
 from millstream.interfaces.network import Network
+from millstream.interfaces.session_store import SessionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Platform:
         cryptography: for encrypted connections.
         clock: the user's wall clock.
         http: trackers, web seeds and torrent URLs; None goes without.
+        store: what is remembered between runs; None remembers nothing.
     """
 
     network: Network
@@ -31,3 +33,4 @@ class Platform:
     cryptography: Cryptography
     clock: LocalClock
     http: HttpClient | None = None
+    store: SessionStore | None = None

@@ -17,6 +17,7 @@ from millstream.interfaces.clock import LocalClock
 from millstream.interfaces.http import HttpClient
 from millstream.interfaces.network import Network
 from millstream.interfaces.platform import Platform
+from millstream.interfaces.session_store import SessionStore
 
 
 def create_memory_engine(
@@ -29,6 +30,7 @@ def create_memory_engine(
     disk_rate: float | None = None,
     http: HttpClient | None = None,
     clock: LocalClock | None = None,
+    session: SessionStore | None = None,
 ) -> Engine:
     """Create an engine whose network and files are objects; no sockets, no files, no threads.
 
@@ -44,6 +46,8 @@ def create_memory_engine(
         disk_rate: bytes a second of the disk; None for no limit.
         http: a `MemoryHttp`; None goes without.
         clock: the hour, for limits that follow it; None begins on a Monday at midnight.
+        session: where its torrents are remembered, a `MemorySessionStore` for one; None remembers
+            nothing.
     """
     config = config or EngineConfig(network=NetworkConfig(listen_hosts=("127.0.0.1",)))
     files = files or MemoryFileSystem()
@@ -56,5 +60,6 @@ def create_memory_engine(
         cryptography=MemoryCryptography(random.Random(config.seed)),
         clock=clock or MemoryClock(),
         http=http,
+        store=session,
     )
     return Engine(config, platform, save_path)

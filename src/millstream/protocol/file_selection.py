@@ -23,11 +23,17 @@ class FileSelection:
     """Some files of a torrent, which may have fewer.
 
     Attributes:
-        ranges: first and last index of each run of files, in order, at least one; they neither
+        ranges: first and last index of each run of files, in order; they neither
             overlap nor touch.
     """
 
     ranges: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, indexes: Iterable[int]) -> Self:
+        """These files; none at all, which cannot be written in a link, is a selection, too."""
+        inside = (index for index in indexes if 0 <= index <= MAX_FILE_INDEX)
+        return cls._of_ranges((index, index) for index in inside) or cls(())
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from millstream.errors import ConfigError
 
@@ -51,17 +53,19 @@ class TrackerConfig:
     shortest_interval: float = 60.0
     early_interval: float = 300.0
 
+    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "announce_timeout": (1, 300),
+        "udp_timeout": (1, 3600),
+        "udp_retransmit": (0.1, 60),
+        "stop_deadline": (0, 60),
+        "max_response_length": (1 << 10, 64 << 20),
+        "want": (0, 1000),
+        "shortest_interval": (1, 3600),
+        "early_interval": (1, 86400),
+    }
+
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("announce_timeout", 1, 300),
-            ("udp_timeout", 1, 3600),
-            ("udp_retransmit", 0.1, 60),
-            ("stop_deadline", 0, 60),
-            ("max_response_length", 1 << 10, 64 << 20),
-            ("want", 0, 1000),
-            ("shortest_interval", 1, 3600),
-            ("early_interval", 1, 86400),
-        ):
+        for name, (low, high) in self.RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"trackers.{name} is {value}; it must be {low} to {high}")

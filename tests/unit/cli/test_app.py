@@ -18,6 +18,16 @@ COMMANDS = [
     "verify",
     "scrape",
     "tracker",
+    "daemon",
+    "add",
+    "list",
+    "show",
+    "pause",
+    "resume",
+    "remove",
+    "limits",
+    "rpc",
+    "settings",
     "demo",
 ]
 

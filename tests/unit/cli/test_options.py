@@ -33,7 +33,18 @@ def test_bad_urls(url):
 
 def test_limits():
     assert parse_limits(None, None) == LimitsConfig()
-    assert parse_limits("500K", "2M/s") == LimitsConfig(download=500 << 10, upload=2 << 20)
+    down, up = 500 << 10, 2 << 20
+    assert parse_limits("500K", "2M/s") == LimitsConfig(
+        download=down, upload=up, alternative_download=down, alternative_upload=up
+    )
+
+
+def test_limits_are_over_those_of_the_settings_at_every_hour():
+    base = LimitsConfig(download=5000, alternative_download=2000, torrent_upload=3000)
+    assert parse_limits(None, None, base) is base
+    assert parse_limits("none", "1M", base) == LimitsConfig(
+        upload=1 << 20, alternative_upload=1 << 20, torrent_upload=3000
+    )
 
 
 @pytest.mark.parametrize("text", ["x", "", "-5", "2M/h"])

@@ -41,3 +41,17 @@ def test_no_url_of_a_tracker(url):
     with pytest.raises(typer.BadParameter, match="begins with http://") as caught:
         read_swarm_options(tracker=[url])
     assert caught.value.param_hint == "'--tracker'"
+
+
+def test_options_are_over_the_settings_of_the_user(monkeypatch, tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[limits]\ndownload = 5000\nupload = 6000\n[swarm]\npex = false\n")
+    monkeypatch.setenv("MILLSTREAM_CONFIG", str(file))
+    monkeypatch.setenv("MILLSTREAM_NETWORK_LISTEN_PORT", "6881")
+    config = read_swarm_options().config
+    assert (config.limits.download, config.swarm.pex) == (5000, False)
+    assert config.network.listen_port == 6881
+    config = read_swarm_options(limit_down="none", no_pex=False, port=0).config
+    assert (config.limits.download, config.limits.upload) == (None, 6000)
+    assert config.swarm.pex
+    assert config.network.listen_port == 0

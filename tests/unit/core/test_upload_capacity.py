@@ -94,3 +94,14 @@ def test_nothing_is_learned_while_peers_come_and_go():
     for served in (3, 10, 4, 20, 3) * 4:
         capacity.seen(1000.0, served=served, waiting=0)
         assert capacity.slots == INITIAL_SLOTS
+
+
+def test_a_round_after_which_nobody_is_served_says_nothing():
+    capacity = UploadCapacity()
+    for _ in range(3):
+        capacity.seen(1000.0, served=0, waiting=3)
+    assert capacity.slots == INITIAL_SLOTS
+    capacity.seen(100_000.0, served=INITIAL_SLOTS, waiting=3)
+    capacity.seen(100_000.0, served=INITIAL_SLOTS, waiting=3)
+    for served in (0, 0, 5, 0, 5, 5, 0):
+        capacity.seen(1000.0, served=served, waiting=3)

@@ -59,3 +59,13 @@ def test_indexes_are_those_that_exist():
     selection = FileSelection.parse(f"1,4-{MAX_FILE_INDEX}")
     assert selection.indexes(7) == [1, 4, 5, 6]
     assert selection.indexes(1) == []
+
+
+def test_numbers_become_ranges():
+    assert FileSelection.of([5, 2, 4, 0, 4]) == FileSelection.parse("0,2,4-5")
+    assert FileSelection.of(n for n in (7, -1, 1 << 31)) == FileSelection.parse("7")
+
+
+def test_no_file_at_all_is_a_selection():
+    nothing = FileSelection.of(())
+    assert (nothing.indexes(5), str(nothing), 0 in nothing) == ([], "", False)

@@ -40,13 +40,17 @@ class StreamReceiver(Protocol):
 
 
 class Stream:
-    """Bytes on their way, in order. The ends are given by `attach` before anything is sent."""
+    """Bytes on their way, in order. The ends are given by `attach` before anything is sent.
+
+    Attributes:
+        backlog_bytes: what waits for the uplink.
+        ended: whether the end of the stream arrived.
+    """
 
     __slots__ = (
         "_agenda",
         "_arrived",
         "_backlog",
-        "_backlog_bytes",
         "_end_sent",
         "_ending",
         "_in_flight",
@@ -61,6 +65,7 @@ class Stream:
         "_target",
         "_travelling",
         "_window",
+        "backlog_bytes",
         "ended",
     )
 
@@ -73,8 +78,8 @@ class Stream:
         self._agenda = source.agenda
         self._rng = rng
         self._window = _window(source, target)
-        self._backlog: deque[bytes | memoryview] = deque()  # waits for the uplink
-        self._backlog_bytes = 0
+        self._backlog: deque[bytes | memoryview] = deque()
+        self.backlog_bytes = 0
         self._queued = False  # at the uplink
         self._travelling: deque[Segment] = deque()  # between the links, arrival times ascend
         self._last_arrival = 0.0
@@ -111,7 +116,7 @@ class Stream:
     def put(self, data: bytes | memoryview) -> None:
         """Send bytes which nobody changes any more, at most `room`."""
         self._backlog.append(data)
-        self._backlog_bytes += len(data)
+        self.backlog_bytes += len(data)
         self._in_flight += len(data)
         self._queue()
 
@@ -124,7 +129,7 @@ class Stream:
         """Tear the stream off: what has not arrived is lost, and the receiver learns of it."""
         self._reset = True
         self._backlog.clear()
-        self._backlog_bytes = 0
+        self.backlog_bytes = 0
         now = asyncio.get_running_loop().time()
         self._agenda.at(now + self.latency, self._announce_reset)
 
@@ -152,7 +157,7 @@ class Stream:
         if down is not None:  # more would hold the receiver's downlink too long
             limit = min(limit or MAX_QUANTUM, quantum(down))
         backlog = self._backlog
-        length = self._backlog_bytes
+        length = self.backlog_bytes
         if limit is None or length <= limit:
             buffers = list(backlog)
             backlog.clear()
@@ -166,7 +171,7 @@ class Stream:
                     head = rest[:limit]
                 buffers.append(head)
                 limit -= len(head)
-        self._backlog_bytes -= length
+        self.backlog_bytes -= length
         self._end_sent = self._ending and not backlog
         return Segment(buffers, length, self._end_sent)
 

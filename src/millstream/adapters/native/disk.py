@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import os
 import queue
 import threading
@@ -28,8 +27,9 @@ from millstream.interfaces.disk import (
     Read,
     VerifiedWrite,
 )
+from millstream.logging.component_logger import component_logger
 
-logger = logging.getLogger(__name__)
+logger = component_logger("disk")
 
 # A hash job reads this much at a time: in the second-level cache it is hashed while warm.
 HASH_STEP = 256 << 10

@@ -12,7 +12,6 @@ import base64
 import binascii
 import fcntl
 import json
-import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,8 +20,9 @@ from typing import TypeVar
 
 from millstream.adapters.native.set_aside import set_aside
 from millstream.errors import StorageError
+from millstream.logging.component_logger import component_logger
 
-logger = logging.getLogger(__name__)
+_LOG = component_logger("store")
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class JsonSessionStore:
         aside = set_aside(self.path)
         entries = _salvage(data)
         self._write(entries)
-        logger.warning(
+        _LOG.warning(
             "%s is corrupt (%s): kept as %s, %d entries recovered",
             self.path,
             reason,

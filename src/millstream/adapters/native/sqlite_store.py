@@ -8,7 +8,6 @@ as long as the store is open, since two engines on one session would overwrite e
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -18,8 +17,9 @@ from typing import TypeVar
 from millstream.adapters.native.set_aside import set_aside
 from millstream.adapters.native.sqlite_salvage import salvage
 from millstream.errors import StorageError
+from millstream.logging.component_logger import component_logger
 
-logger = logging.getLogger(__name__)
+_LOG = component_logger("store")
 
 T = TypeVar("T")
 
@@ -199,7 +199,7 @@ class SqliteSessionStore:
         self._connection = self._connect()
         with _Transaction(self._connection):
             _store(self._connection, entries)
-        logger.warning(
+        _LOG.warning(
             "%s is corrupt (%s): kept as %s, %d entries recovered",
             self.path,
             reason,

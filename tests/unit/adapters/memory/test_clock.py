@@ -1,6 +1,6 @@
 import asyncio
 
-from millstream.adapters.memory.clock import MemoryClock
+from millstream.adapters.memory.clock import EPOCH, MemoryClock
 from millstream.interfaces.clock import LocalTime
 from millstream.testing.virtual_time import run_virtual
 
@@ -21,3 +21,12 @@ def test_it_goes_with_the_loop_and_round_the_week():
         LocalTime(0, 0),
         LocalTime(1, 0),
     ]
+
+
+def test_its_wall_time_goes_with_the_loop():
+    async def story():
+        clock = MemoryClock(1, 5)
+        await asyncio.sleep(2.5)
+        return clock.wall_time()
+
+    assert run_virtual(story()) == EPOCH + 24 * 60 * 60 + 5 * 60 + 2.5

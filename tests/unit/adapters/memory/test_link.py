@@ -7,6 +7,7 @@ import pytest
 from millstream.adapters.memory.link import (
     MAX_QUANTUM,
     MIN_QUANTUM,
+    SPARSE_LENGTH,
     Link,
     LinkProfile,
     Segment,
@@ -23,6 +24,10 @@ class Flow:
         self.name = name
         self.length = length
         self.log = log
+
+    @property
+    def backlog_bytes(self) -> int:
+        return self.length
 
     def take(self, limit: int | None) -> Segment:
         length = self.length if limit is None else min(limit, self.length)
@@ -51,18 +56,34 @@ def departures(profile: LinkProfile, **lengths: int) -> list[tuple[str, int, flo
 
 def test_an_unlimited_link_sends_everything_at_once() -> None:
     log = departures(LinkProfile(), a=1_000_000, b=5)
-    assert log == [("a", 1_000_000, 0.0), ("b", 5, 0.0)]
+    assert log == [("b", 5, 0.0), ("a", 1_000_000, 0.0)]
 
 
 def test_flows_take_turns() -> None:
     log = departures(LinkProfile(up=MIN_QUANTUM), a=2 * MIN_QUANTUM, b=MIN_QUANTUM + 1, c=0)
     assert log == [
+        ("c", 0, 0.0),
         ("a", MIN_QUANTUM, 1.0),
         ("b", MIN_QUANTUM, 2.0),
-        ("c", 0, 2.0),
         ("a", MIN_QUANTUM, 3.0),
         ("b", 1, pytest.approx(3 + 1 / MIN_QUANTUM)),
     ]
+
+
+def test_a_short_message_of_an_idle_flow_waits_for_one_turn_only() -> None:
+    async def story() -> list[tuple[str, int, float]]:
+        link = Link(LinkProfile(up=MIN_QUANTUM))
+        log: list[tuple[str, int, float]] = []
+        for name in "abc":
+            link.enqueue(Flow(name, 2 * MIN_QUANTUM, log))
+        await asyncio.sleep(0.5)
+        link.enqueue(Flow("late", SPARSE_LENGTH + 1, log))
+        link.enqueue(Flow("short", SPARSE_LENGTH, log))
+        await asyncio.sleep(100)
+        return log
+
+    order = [name for name, _, _ in run_virtual(story())]
+    assert order == ["a", "short", "b", "c", "a", "late", "b", "c"]
 
 
 def test_an_idle_link_starts_again() -> None:

@@ -1,0 +1,150 @@
+"""`millstream daemon`: an engine that runs on, and is told what to do over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from millstream.cli.display import Display, open_display
+from millstream.cli.exit_codes import Interrupted
+from millstream.cli.formatting import plural
+from millstream.cli.options import JsonOption, QuietOption
+from millstream.cli.running import run
+from millstream.cli.serving import (
+    AllowHostOption,
+    HostOption,
+    ServerTokenOption,
+    control_config,
+    serve,
+    server_token,
+)
+
+if TYPE_CHECKING:
+    from millstream.rpc.server import ControlServer
+
+SESSION_NAME = "session.db"
+
+EPILOG = (
+    "[bold]Examples[/bold]\n"
+    "  millstream daemon -o ~/Downloads\n"
+    "  millstream daemon --host 0.0.0.0 --token-file ~/.millstream-token"
+)
+
+
+def daemon(
+    *,
+    host: HostOption = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, metavar="N", help="For control; 0 takes any free port."),
+    ] = 6868,
+    token_file: ServerTokenOption = None,
+    allow_host: AllowHostOption = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Put torrents here that name no other place."
+        ),
+    ] = Path(),
+    peer_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help="Listen for peers on this port; 0 takes any free one.",
+            show_default=False,
+        ),
+    ] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Remember the torrents in this file rather than in the user's state directory.",
+            show_default=False,
+        ),
+    ] = None,
+    no_session: Annotated[
+        bool, typer.Option("--no-session", help="Remember nothing after the end.")
+    ] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run an engine in the foreground until Ctrl-C, SIGTERM or `POST /shutdown`.
+
+    It is told what to do by `millstream add`, `list`, `show`, `pause`, `resume`, `remove` and
+    `limits`, or by any program over HTTP. Torrents of the last run go on where they were.
+    """
+    if session is not None and no_session:
+        raise typer.BadParameter("there is a --session, too.", param_hint="'--no-session'")
+    with open_display(json=json, quiet=quiet) as display:
+        from millstream.cli.settings import engine_config
+        from millstream.settings.loading import load_settings
+
+        engine = engine_config(base=load_settings(), port=peer_port)
+        config = control_config(
+            host=host,
+            port=port,
+            token=server_token(token_file),
+            allow_host=allow_host,
+            save_path=output,
+            session=None if no_session else session or made_session_path(os.environ),
+        )
+
+        def started(server: ControlServer) -> None:
+            tell_start(display, server)
+
+        with suppress(Interrupted):
+            run(lambda: serve(config, engine, start=True, started=started))
+        display.event("stopped", "The daemon has ended.", progress=None, exit_code=0)
+
+
+COMMAND = daemon
+
+
+def tell_start(display: Display, server: ControlServer) -> None:
+    """Say where the daemon is."""
+    engine = server.control.engine
+    count = len(engine.torrents)
+    display.event(
+        "daemon",
+        f"Controlled at {server.url}, peers at port {engine.listen_port}, "
+        f"{plural(count, 'torrent')} of the last run; Ctrl-C ends.",
+        good=True,
+        url=server.url,
+        port=server.port,
+        peer_port=engine.listen_port,
+        torrents=count,
+    )
+
+
+def made_session_path(environ: Mapping[str, str]) -> Path:
+    """Where the session is if nobody says otherwise; its directory is made if need be.
+
+    `$XDG_STATE_HOME/millstream` by the XDG Base Directory Specification, or as macOS and Windows
+    have it. Raises OSError.
+    """
+    directory = state_directory(environ, sys.platform) / "millstream"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory / SESSION_NAME
+
+
+def state_directory(environ: Mapping[str, str], platform: str) -> Path:
+    """The directory of the user's state."""
+    xdg = environ.get("XDG_STATE_HOME", "")
+    if Path(xdg).is_absolute():
+        return Path(xdg)
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    match platform:
+        case "darwin":
+            return home / "Library" / "Application Support"
+        case "win32":
+            return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        case _:
+            return home / ".local" / "state"

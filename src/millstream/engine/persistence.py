@@ -1,0 +1,292 @@
+"""The session: what an engine remembers of its torrents, saved as they go.
+
+Changes are saved at most once a second, all torrents' in one batch. Files are flushed less often,
+beside that and never in its way; `engine.torrent_keeper` says what may be claimed when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from millstream.engine.kept_peers import peers_to_keep
+from millstream.engine.membership import Membership
+from millstream.engine.saved_torrent import SavedTorrent, load_saved
+from millstream.engine.session import TorrentSession
+from millstream.engine.torrent_keeper import TorrentKeeper
+from millstream.engine.torrent_options import TorrentOptions
+from millstream.errors import MillstreamError, StorageError
+from millstream.interfaces.clock import LocalClock
+from millstream.interfaces.filesystem import FileSystem
+from millstream.interfaces.session_store import SessionStore
+from millstream.logging.component_logger import component_logger
+from millstream.protocol.infohash import InfoHash
+from millstream.storage.metainfo_record import encode_metainfo
+from millstream.storage.resume import ResumeState
+from millstream.storage.resume_peers import encode_peers
+from millstream.storage.session_keys import (
+    INDEX_KEY,
+    PREFIX,
+    decode_index,
+    encode_index,
+    metainfo_key,
+    peers_key,
+    state_key,
+    torrents_of,
+)
+
+_LOG = component_logger("store")
+
+# Seconds. Libtorrent's clients save resume data by the minute; seed 003 says once a second.
+SAVE_INTERVAL = 1.0
+
+# A download's files are flushed so often: by then the system has begun to by itself (Linux:
+# vm.dirty_expire_centisecs, 30 s). What is not flushed yet is read again after a crash, so this
+# bounds that, and costs no data.
+FLUSH_INTERVAL = 30.0
+
+# Totals and peers of torrents that have connections change all the time.
+BEAT = 60.0
+
+# After a save failed: a full disk is not emptied within a second.
+RETRY_INTERVAL = 30.0
+
+# Torrents whose state is made and written in one go, between which the loop does other things.
+_SAVED_TOGETHER = 200
+
+
+class Persistence:
+    """Saves torrents to a session store.
+
+    Args:
+        store: where to.
+        files: flushes and describes their files.
+        clock: for what must mean the same in the next run.
+    """
+
+    def __init__(self, store: SessionStore, files: FileSystem, clock: LocalClock) -> None:
+        self._store = store
+        self._files = files
+        self._clock = clock
+        self._keepers: dict[InfoHash, TorrentKeeper] = {}
+        self._order: dict[InfoHash, None] = {}
+        self._due: dict[TorrentKeeper, None] = {}
+        self._gone: dict[str, None] = {}
+        self._is_index_due = False
+        self._next_save = self._next_beat = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._saving = asyncio.Lock()
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Find out what is in the store. Raises StorageError, if another process has it for one."""
+        try:
+            known = decode_index(await self._store.get(INDEX_KEY))
+            there = dict.fromkeys(torrents_of(await self._store.keys(PREFIX)))
+        except BaseException:
+            await self._store.close()
+            raise
+        self._order = {each: None for each in known if each in there} | there
+        self._is_open = True
+        self._next_beat = asyncio.get_running_loop().time() + BEAT
+        self._schedule()
+
+    async def saved(self) -> AsyncIterator[tuple[InfoHash, SavedTorrent | MillstreamError]]:
+        """The torrents of the last run, in the order they were added, or what is wrong with one."""
+        async for found in load_saved(self._store, list(self._order)):
+            yield found
+
+    def add_new(self, member: Membership, options: TorrentOptions, trackers: Sequence[str]) -> None:
+        """Remember a torrent from now on; `trackers` are those besides its own."""
+        state = ResumeState(
+            save_path=member.root,
+            magnet=None if isinstance(member.stage, TorrentSession) else str(member.magnet),
+            added_at=int(self._clock.wall_time()),
+            trackers=tuple(trackers),
+            selection=options.selection,
+            sequential=options.sequential,
+            observe=options.observe,
+        )
+        self._add(TorrentKeeper(member, state))
+        member.changed()
+
+    def add_restored(self, member: Membership, state: ResumeState) -> None:
+        """Go on remembering a torrent, whose state this was."""
+        has_metainfo = isinstance(member.stage, TorrentSession)
+        keeper = TorrentKeeper(member, state, has_metainfo=has_metainfo)
+        keeper.saved = state
+        self._add(keeper)
+
+    def _add(self, keeper: TorrentKeeper) -> None:
+        member = keeper.member
+        self._keepers[member.info_hash] = keeper
+        if member.info_hash not in self._order:
+            self._order[member.info_hash] = None
+            self._is_index_due = True
+        for key in (state_key, metainfo_key, peers_key):
+            self._gone.pop(key(member.info_hash), None)
+        member.changed = lambda: self._changed(keeper)
+
+    async def forget(self, info_hash: InfoHash) -> None:
+        """The torrent is no longer of the session."""
+        keeper = self._keepers.pop(info_hash, None)
+        if keeper is not None:
+            keeper.is_forgotten = True
+            keeper.member.changed = lambda: None
+            self._due.pop(keeper, None)
+        self._order.pop(info_hash, None)
+        self._is_index_due = True
+        self._gone.update({key(info_hash): None for key in (state_key, metainfo_key, peers_key)})
+        await self._try_to_save()
+
+    async def save(self) -> None:
+        """Save all that changed, now. Raises StorageError."""
+        for keeper in self._keepers.values():
+            if keeper.member.links:
+                self._due[keeper] = None
+        while self._due or self._gone or self._is_index_due:
+            await self._save()
+
+    async def close(self) -> None:
+        """Flush and save everything, and let others have the store. The torrents are stopped."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        # Whatever they wait for ends by itself, and half of it must not be left.
+        while busy := [task for task in (self._turn, self._flushing) if task is not None]:
+            await asyncio.gather(*busy)
+        now = asyncio.get_running_loop().time()
+        for keeper in self._keepers.values():
+            keeper.observe(now, 0.0)
+            if keeper.flush_due is not None:
+                await keeper.flush(self._files)
+                self._due[keeper] = None
+        for keeper in self._due:
+            keeper.peers_saved_at = 0.0
+        try:
+            await self.save()
+        except StorageError:
+            _LOG.exception("the session could not be saved")
+        await self._store.close()
+
+    # When.
+
+    def _changed(self, keeper: TorrentKeeper) -> None:
+        if not self._due:
+            self._due[keeper] = None
+            self._schedule()
+        else:
+            self._due[keeper] = None
+
+    def _schedule(self) -> None:
+        """See to it that there is a turn at the right time."""
+        if not self._is_open or (self._turn is not None and not self._turn.done()):
+            return  # there is one, and it calls this at its end
+        if self._timer is not None:
+            self._timer.cancel()
+        when = self._next_beat
+        if self._due or self._gone or self._is_index_due:
+            when = min(when, self._next_save)
+        if self._flushing is None:
+            flushes = [k.flush_due for k in self._keepers.values() if k.flush_due is not None]
+            when = min(when, *flushes) if flushes else when
+        self._timer = asyncio.get_running_loop().call_at(when, self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._turn = asyncio.get_running_loop().create_task(self._take_turn())
+
+    async def _take_turn(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT
+            for keeper in self._keepers.values():
+                if keeper.member.links:
+                    self._due[keeper] = None
+        if now >= self._next_save:
+            await self._try_to_save()
+        if self._flushing is None:
+            due = [k for k in self._keepers.values() if k.flush_due is not None]
+            due = [k for k in due if k.flush_due is not None and k.flush_due <= now]
+            if due:
+                self._flushing = asyncio.get_running_loop().create_task(self._flush(due))
+        self._turn = None
+        self._schedule()
+
+    async def _flush(self, keepers: list[TorrentKeeper]) -> None:
+        """One after the other: a disk does not get faster by being asked twice."""
+        try:
+            for keeper in keepers:
+                await keeper.flush(self._files)
+                if not keeper.is_forgotten:
+                    self._due[keeper] = None
+        finally:
+            self._flushing = None
+            self._schedule()
+
+    # What.
+
+    async def _try_to_save(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if self._due or self._gone or self._is_index_due:
+                await self._save()
+            self._next_save = loop.time() + (0.0 if self._due else SAVE_INTERVAL)
+        except StorageError as error:
+            _LOG.warning("the session is not saved: %s", error)
+            self._next_save = loop.time() + RETRY_INTERVAL
+        except Exception:  # noqa: BLE001 - it is logged whole
+            _LOG.exception("the session is not saved")
+            self._next_save = loop.time() + RETRY_INTERVAL
+
+    async def _save(self) -> None:
+        async with self._saving:
+            keepers = list(self._due)[:_SAVED_TOGETHER]
+            gone, is_index_due = self._gone, self._is_index_due
+            batch: dict[str, bytes | None] = dict(gone)
+            states: dict[TorrentKeeper, ResumeState] = {}
+            self._gone, self._is_index_due = {}, False
+            for keeper in keepers:
+                del self._due[keeper]
+                try:
+                    state = self._observed(keeper)
+                    if keeper.is_news(state):
+                        batch[state_key(keeper.member.info_hash)] = state.encode()
+                        states[keeper] = state
+                    batch.update(self._other_entries(keeper))
+                except Exception:  # noqa: BLE001 - it is logged whole
+                    # One torrent's trouble must not keep the others from being saved.
+                    _LOG.exception("%s cannot be saved", keeper.member.info_hash)
+            if is_index_due:
+                batch[INDEX_KEY] = encode_index(self._order)
+            try:
+                if batch:
+                    await self._store.apply(batch)
+            except BaseException:
+                self._due.update({k: None for k in keepers if not k.is_forgotten})
+                self._gone = gone | self._gone
+                self._is_index_due |= is_index_due
+                raise
+            for keeper in keepers:
+                keeper.has_metainfo |= metainfo_key(keeper.member.info_hash) in batch
+                keeper.saved = states.get(keeper, keeper.saved)
+
+    def _observed(self, keeper: TorrentKeeper) -> ResumeState:
+        keeper.observe(asyncio.get_running_loop().time(), FLUSH_INTERVAL)
+        return keeper.snapshot(self._clock.wall_time())
+
+    def _other_entries(self, keeper: TorrentKeeper) -> dict[str, bytes]:
+        """What is to be stored of a torrent besides its state."""
+        now, wall_time = asyncio.get_running_loop().time(), self._clock.wall_time()
+        member, session = keeper.member, keeper.session
+        entries: dict[str, bytes] = {}
+        if session is not None and not keeper.has_metainfo:
+            entries[metainfo_key(member.info_hash)] = encode_metainfo(session.metainfo)
+        if len(member.swarm) and (not keeper.peers_saved_at or now - keeper.peers_saved_at >= BEAT):
+            keeper.peers_saved_at = now
+            peers = peers_to_keep(member.swarm, now, wall_time)
+            entries[peers_key(member.info_hash)] = encode_peers(peers)
+        return entries

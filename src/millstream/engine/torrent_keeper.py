@@ -1,0 +1,242 @@
+"""What is to be remembered of one torrent: kept up with what it does, and written down as asked.
+
+A piece is claimed in two steps. Once its verified write succeeded it is `written`: a process that
+is killed loses nothing of that. Once its files were flushed after that it is `flushed`: now a power
+cut cannot take it either, and the next run believes it without reading it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from millstream.core.piece_set import members
+from millstream.core.torrent_state import TorrentState
+from millstream.engine.membership import Membership
+from millstream.engine.resumption import record_of
+from millstream.engine.session import TorrentSession
+from millstream.errors import StorageError
+from millstream.interfaces.filesystem import FileSystem
+from millstream.logging.component_logger import component_logger
+from millstream.protocol.file_selection import FileSelection
+from millstream.storage.claims import Claims, FileRecord
+from millstream.storage.layout import FileLayout
+from millstream.storage.resume import ResumeState
+
+_LOG = component_logger("store")
+
+
+class TorrentKeeper:
+    """One torrent's memory.
+
+    Args:
+        member: the torrent.
+        state: what is known of it so far.
+        has_metainfo: whether its metainfo is in the store.
+
+    Attributes:
+        has_metainfo: whether its metainfo is in the store.
+        is_forgotten: whether the torrent is no longer of the session.
+        flush_due: when its files have to be flushed or looked at, by the loop's time; None for not
+            at all.
+        peers_saved_at: the loop's time.
+        saved: what the store has; None for nothing.
+    """
+
+    __slots__ = (
+        *("_checks", "_doubtful", "_flush_failed", "_flushed", "_have", "_records", "_selected"),
+        *(
+            "_stale",
+            "_state",
+            "_unflushed",
+            "_written",
+            "flush_due",
+            "has_metainfo",
+            "is_forgotten",
+        ),
+        *("member", "peers_saved_at", "saved"),
+    )
+
+    def __init__(
+        self, member: Membership, state: ResumeState, *, has_metainfo: bool = False
+    ) -> None:
+        self.member = member
+        self.has_metainfo = has_metainfo
+        self.is_forgotten = False
+        self.flush_due: float | None = None
+        self.peers_saved_at = 0.0
+        self.saved: ResumeState | None = None
+        self._state = state
+        self._selected: frozenset[int] | None = None
+        # Of the check by which it is known what is there; 0 if there was none yet.
+        self._checks = 0
+        self._have = self._flushed = self._written = self._doubtful = 0
+        self._flush_failed = False
+        self._records: list[FileRecord | None] = []
+        self._unflushed: set[int] = set()
+        self._stale: set[int] = set()
+
+    @property
+    def session(self) -> TorrentSession | None:
+        """The torrent with pieces, once its metadata is here."""
+        stage = self.member.stage
+        return stage if isinstance(stage, TorrentSession) else None
+
+    def observe(self, now: float, patience: float) -> None:
+        """Take note of the pieces that came and went.
+
+        Args:
+            now: the loop's time.
+            patience: seconds in which new pieces are flushed, as long as more may come, and after
+                which a flush that failed is tried again.
+        """
+        session = self.session
+        if session is None or not session.checks:
+            return
+        if session.checks != self._checks:
+            self._begin(session)
+        have = session.machine.download.have
+        if have != self._have:
+            fresh = have & ~self._have
+            self._have = have
+            self._flushed &= have
+            self._written = self._written & have | fresh
+            self._unflushed.update(_files_of(fresh, session.layout, session.geometry.piece_count))
+        if self._unflushed or self._stale:
+            more_may_come = session.state is TorrentState.DOWNLOADING and self._unflushed
+            due = now + (patience if more_may_come or self._flush_failed else 0.0)
+            self.flush_due = due if self.flush_due is None else min(due, self.flush_due)
+
+    def _begin(self, session: TorrentSession) -> None:
+        """The files were checked: what is known of them is what that found."""
+        self._checks = session.checks
+        layout, plan, claims = session.layout, session.plan, self._state.claims
+        stored = {number for number, file in enumerate(layout.files) if file.path is not None}
+        if plan is None or claims is None:
+            self._records = [None] * len(layout.files)
+            self._have, self._stale = 0, stored
+        else:
+            self._records = list(claims.files)
+            self._have, self._stale = plan.trusted, set(plan.unknown_files)
+        self._flushed, self._written, self._doubtful = self._have, 0, 0
+        self._unflushed = set()
+
+    async def flush(self, files: FileSystem) -> None:
+        """Flush the files that have new pieces, and remember how they are then."""
+        session = self.session
+        self.flush_due = None
+        if session is None:
+            return
+        checks, pieces = self._checks, self._written & ~self._doubtful
+        unflushed, self._unflushed = sorted(self._unflushed), set()
+        stale, self._stale = sorted(self._stale.difference(unflushed)), set()
+        root, layout = session.root, session.layout
+        try:
+            stats = await files.sync(root, _paths(layout, unflushed)) if unflushed else []
+            stats += await files.stat_many(root, _paths(layout, stale)) if stale else []
+        except StorageError as error:
+            _LOG.warning("%s: not flushed, to be read again at the next start", error)
+            self._flush_failed = True
+            if checks == self._checks:
+                # A flush that failed may have dropped what it should have written, and the next
+                # one would not know: these are never claimed without being read.
+                self._doubtful |= pieces
+                self._unflushed.update(unflushed)
+                self._stale.update(stale)
+            return
+        self._flush_failed = False
+        if checks != self._checks:
+            return  # they were checked meanwhile, and it is another story
+        for number, stat in zip((*unflushed, *stale), stats, strict=True):
+            self._records[number] = record_of(stat)
+        self._flushed |= pieces & self._have
+        self._written &= ~self._flushed
+
+    def snapshot(self, wall_time: float) -> ResumeState:
+        """The torrent as it is now; `wall_time` is in seconds since the epoch."""
+        member, session = self.member, self.session
+        state = replace(
+            self._state,
+            save_path=member.root,
+            stopped=member.is_stopped_by_user,
+            allow_local=member.allow_local,
+            uploaded=member.departed_uploaded,
+            downloaded=member.departed_downloaded,
+            download_limit=member.limits.download,
+            upload_limit=member.limits.upload,
+        )
+        if session is not None:
+            status = session.status()
+            completed_at = state.completed_at
+            if completed_at is None and self._checks and session.machine.is_complete:
+                completed_at = int(wall_time)
+            state = replace(
+                state,
+                magnet=None,
+                uploaded=status.uploaded,
+                downloaded=status.downloaded,
+                completed_at=completed_at,
+                selection=self._selection(session.selected),
+                sequential=session.machine.download.picker.sequential,
+                observe=session.machine.keep_seeds,
+                claims=self._claims(session, wall_time),
+            )
+        self._state = state
+        return state
+
+    def is_news(self, state: ResumeState) -> bool:
+        """Whether the store has something else: more than the hour is different."""
+        saved = self.saved
+        if saved is None or saved.claims is None or state.claims is None or state.claims.running:
+            return saved != state
+        claims = replace(state.claims, taken_at=saved.claims.taken_at)
+        return saved != replace(state, claims=claims)
+
+    def _claims(self, session: TorrentSession, wall_time: float) -> Claims | None:
+        if not self._checks:
+            return self._state.claims  # nothing was looked at yet: the last word stands
+        return Claims(
+            piece_count=session.geometry.piece_count,
+            flushed=self._flushed,
+            written=self._written,
+            files=tuple(self._records),
+            running=session.state is TorrentState.DOWNLOADING,
+            taken_at=round(wall_time * 1e9),
+        )
+
+    def _selection(self, selected: frozenset[int] | None) -> FileSelection | None:
+        if selected is None:
+            return None
+        if selected is not self._selected or self._state.selection is None:
+            self._selected = selected
+            return FileSelection.of(selected)
+        return self._state.selection
+
+
+def _paths(layout: FileLayout, numbers: Iterable[int]) -> list[str]:
+    files = (layout.files[number] for number in numbers)
+    return [file.path for file in files if file.path is not None]
+
+
+def _files_of(pieces: int, layout: FileLayout, piece_count: int) -> Iterator[int]:
+    """The stored files that have bytes of the pieces, by number."""
+    files, length = layout.files, layout.piece_length
+    if pieces.bit_count() > len(files):
+        digits = f"{pieces:0{piece_count}b}"
+        for number, file in enumerate(files):
+            end = file.offset + file.length
+            if (
+                file.path is not None
+                and file.length
+                and digits.find("1", file.offset // length, -(-end // length)) >= 0
+            ):
+                yield number
+        return
+    for piece in members(pieces, piece_count):
+        start = piece * length
+        number = bisect_right(files, start, key=lambda file: file.offset) - 1
+        while number < len(files) and files[number].offset < start + length:
+            if files[number].path is not None and files[number].length:
+                yield number
+            number += 1

@@ -1,0 +1,238 @@
+"""One engine, or none at the moment, and what clients may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import os
+import time
+
+from millstream import Engine, EngineConfig, InfoHash, Torrent, __version__, create_native_engine
+from millstream.errors import MalformedDataError
+from millstream.logging.components import ROOT
+from millstream.logging.ring_buffer import RingBufferLogger
+from millstream.rpc.config import ControlConfig
+from millstream.rpc.engine_settings import EngineSettings, read_rate
+from millstream.rpc.feed import Feed
+from millstream.rpc.fields import Fields
+from millstream.rpc.refusals import Refusal, invalid
+from millstream.rpc.views import Json, state_name
+
+_LOG = logging.getLogger(f"{ROOT}.rpc")
+
+# Elements of arrays that a client sends with a torrent; libtorrent keeps 3000 peers.
+MAX_PEERS = 3000
+MAX_TRACKERS = 200
+MAX_SELECTED = 1_000_000
+# A magnet link with all its trackers; `protocol.magnet` sets a limit of its own.
+MAX_MAGNET_LENGTH = 1 << 20
+
+
+class Control:
+    """The engine's owner.
+
+    Args:
+        config: where things are stored.
+        base: the settings of an engine, as far as a client does not say otherwise.
+
+    Attributes:
+        feed: what happens, for `/events`.
+        log: the latest of the log.
+    """
+
+    def __init__(self, config: ControlConfig, base: EngineConfig | None = None) -> None:
+        self._config = config
+        self.base = base or EngineConfig()
+        self._engine: Engine | None = None
+        # Starting and stopping take their time, and may not meet.
+        self._changing = asyncio.Lock()
+        self.feed = Feed()
+        self.log = RingBufferLogger()
+
+    @property
+    def running(self) -> Engine | None:
+        """The engine, if there is one."""
+        return self._engine
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; raises Refusal if there is none."""
+        if self._engine is None:
+            raise Refusal(400, "EngineNotRunning", "the engine is not running: start it first")
+        return self._engine
+
+    async def start(self, settings: EngineSettings) -> None:
+        """Start an engine, and bring back the torrents of its session.
+
+        Raises:
+            Refusal: it is running already.
+            NetworkError: there is no port to be had.
+            StorageError: the session cannot be used.
+        """
+        async with self._changing:
+            if self._engine is not None:
+                raise Refusal(400, "EngineAlreadyRunning", "the engine is running already")
+            if settings.log_level is not None:
+                logging.getLogger(ROOT).setLevel(settings.log_level)
+            session = self._config.session
+            engine = create_native_engine(
+                settings.config,
+                save_path=settings.save_path or self._config.save_path,
+                session=None if session is None else os.fspath(session),
+            )
+            await engine.start()
+            try:
+                if session is not None:
+                    await self._restore(engine)
+            except BaseException:
+                await engine.close()
+                raise
+            self._engine = engine
+        self.feed.tell({"type": "engineStarted", "port": engine.listen_port})
+
+    async def _restore(self, engine: Engine) -> None:
+        restored = await engine.restore_session()
+        for torrent in restored.torrents:
+            self.feed.watch(torrent)
+        for info_hash, error in restored.failed.items():
+            _LOG.error("torrent %s was not restored: %s", info_hash, error)
+
+    async def stop(self) -> None:
+        """Stop the engine; raises Refusal if it is not running."""
+        async with self._changing:
+            engine = self.engine
+            # Nobody is to add to what is being closed.
+            self._engine = None
+            await engine.close()
+        self.feed.tell({"type": "engineStopped"})
+
+    async def close(self) -> None:
+        """Stop the engine if it is running."""
+        if self._engine is not None or self._changing.locked():
+            try:
+                await self.stop()
+            except Refusal:
+                return
+
+    def status(self) -> Json:
+        """What `/engine/status` answers."""
+        engine = self._engine
+        torrents = [] if engine is None else engine.torrents
+        return {
+            "running": engine is not None,
+            "version": __version__,
+            "port": None if engine is None else engine.listen_port,
+            "torrents": [
+                {"id": str(torrent.info_hash), "state": state_name(torrent.state)}
+                for torrent in torrents
+            ],
+        }
+
+    def torrent(self, name: str) -> Torrent:
+        """The torrent with this infohash in hex; raises Refusal if there is none."""
+        try:
+            info_hash = InfoHash.from_hex(name)
+        except MalformedDataError:
+            raise Refusal(
+                400, "TorrentNotFound", f"{name[:80]!r} is no infohash: 40 hex digits are"
+            ) from None
+        for torrent in self.engine.torrents:
+            if torrent.info_hash == info_hash:
+                return torrent
+        raise Refusal(400, "TorrentNotFound", f"there is no torrent {info_hash}")
+
+    async def add(self, fields: Fields) -> Torrent:
+        """Add the torrent that a body describes; raises Refusal and what `Engine.add` raises."""
+        kind = fields.required(lambda key: fields.choice(key, ("magnet", "file")), "type")
+        source = _read_source(kind, fields)
+        save_path = fields.path("storagePath")
+        peers = fields.texts("peers", MAX_PEERS)
+        trackers = fields.texts("trackers", MAX_TRACKERS)
+        select = fields.integers("select", MAX_SELECTED)
+        sequential = fields.flag("sequential") or False
+        paused = fields.flag("paused") or False
+        fields.finish()
+        torrent = await self.engine.add(
+            source,
+            save_path=save_path,
+            peers=peers,
+            trackers=trackers,
+            select=select,
+            sequential=sequential,
+            start=not paused,
+        )
+        self.feed.watch(torrent)
+        self.feed.tell({"type": "torrentAdded", "id": str(torrent.info_hash), "name": torrent.name})
+        return torrent
+
+    async def remove(self, torrent: Torrent) -> None:
+        """Stop a torrent and forget it; its files stay."""
+        await self.engine.remove(torrent)
+        self.feed.tell({"type": "torrentRemoved", "id": str(torrent.info_hash)})
+
+    def set_limits(self, fields: Fields) -> None:
+        """Set the limits of all torrents together, or those that are named; raises Refusal."""
+        download, upload = self.engine.limits
+        if fields.has("download"):
+            download = read_rate(fields, "download")
+        if fields.has("upload"):
+            upload = read_rate(fields, "upload")
+        fields.finish()
+        self.engine.set_limits(download=download, upload=upload)
+
+    def set_torrent(self, torrent: Torrent, fields: Fields) -> None:
+        """Change a torrent's settings: all that are named, or none. Raises Refusal."""
+        changes = fields.has("maxPeers"), fields.has("select")
+        most = fields.integer("maxPeers", 1, 1_000_000)
+        select = fields.integers("select", MAX_SELECTED)
+        download, upload = torrent.limits
+        if fields.has("downloadLimit"):
+            download = read_rate(fields, "downloadLimit")
+        if fields.has("uploadLimit"):
+            upload = read_rate(fields, "uploadLimit")
+        super_seeding = fields.flag("superSeeding")
+        fields.finish()
+        if super_seeding is not None or changes[1]:
+            _ = torrent.metainfo  # not known yet: say so before anything is changed
+        if changes[1]:
+            torrent.select_files(select)
+        if changes[0]:
+            torrent.max_peers = most
+        torrent.set_limits(download=download, upload=upload)
+        if super_seeding is not None:
+            torrent.super_seeding = super_seeding
+
+    def logs(self, *, level: str, limit: int, component: str | None, torrent: str | None) -> Json:
+        """What `/logs` answers: the latest entries, the oldest of them first. Raises ConfigError."""
+        found = self.log.snapshot(level=level, component=component, torrent=torrent, limit=limit)
+        return {
+            "entries": [
+                {
+                    "time": entry.time,
+                    "level": entry.level_name.lower(),
+                    "component": entry.component,
+                    "torrent": entry.torrent,
+                    "peer": entry.peer,
+                    "message": entry.message,
+                    "exception": entry.exception,
+                }
+                for entry in found
+            ],
+            "now": time.time(),
+        }
+
+
+def _read_source(kind: str, fields: Fields) -> str | bytes:
+    """The magnet link or the .torrent file's contents; a path or URL is nothing to be sent here."""
+    if kind == "magnet":
+        link = fields.required(lambda key: fields.text(key, longest=MAX_MAGNET_LENGTH), "data")
+        if link[:7].lower() != "magnet:":
+            raise invalid("data", "is no magnet link: it must begin with magnet:")
+        return link
+    text = fields.required(lambda key: fields.text(key, longest=1 << 30), "data")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid("data", f"is no base64: {error}") from None

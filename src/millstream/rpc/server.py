@@ -1,0 +1,339 @@
+"""The control server: HTTP and WebSockets around `Control`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import WSMsgType, web
+from aiohttp.http import HttpProcessingError
+
+from millstream import EngineConfig, __version__
+from millstream.errors import MillstreamError, NetworkError
+from millstream.logging.components import ROOT
+from millstream.rpc.access import Gate
+from millstream.rpc.config import ControlConfig
+from millstream.rpc.control import Control
+from millstream.rpc.engine_settings import EngineSettings
+from millstream.rpc.fields import parse_json
+from millstream.rpc.refusals import Refusal, invalid, refusal_of
+from millstream.rpc.routes import Ask, find_route
+from millstream.rpc.views import Json
+
+# Connections at a time: some clients, each with a few. Transmission's RPC has no limit, and a
+# process has 1024 descriptors that torrents need, too.
+MAX_CONNECTIONS = 64
+# Of those, the ones that listen to `/events`.
+MAX_LISTENERS = 32
+# A request line and a header: what aiohttp and Apache take.
+MAX_REQUEST_LINE = 8190
+MAX_HEADER_LENGTH = 8190
+MAX_HEADERS = 64
+# A client has nothing to say at `/events`.
+MAX_EVENT_MESSAGE = 1024
+
+# Seconds for a connection's first request to arrive, and for a body.
+HEADER_TIME = 15.0
+BODY_TIME = 60.0
+# Seconds that a connection may wait for its next request.
+KEEP_ALIVE_TIME = 75.0
+# Seconds between pings at `/events`.
+HEARTBEAT = 30.0
+# Seconds that requests in progress have when the server ends.
+SHUTDOWN_TIME = 5.0
+
+_HEADERS = {
+    "Server": "Millstream",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # Answers are no pages: nothing in them may be run or shown within another page.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+_LOG = logging.getLogger(f"{ROOT}.rpc")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether something went wrong here: what clients send wrong is told to them, and no log."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_HTTP_LOG = logging.getLogger(f"{ROOT}.rpc.http")
+_HTTP_LOG.addFilter(_is_ours)
+
+
+class ControlServer:
+    """Use it as an async context manager; the engine is started by a request, or by `start_engine`.
+
+    Args:
+        config: where to listen, and who may ask.
+        engine: what an engine's settings are where a client says nothing.
+
+    Attributes:
+        control: the engine's owner.
+    """
+
+    def __init__(self, config: ControlConfig, engine: EngineConfig | None = None) -> None:
+        self.config = config
+        self.control = Control(config, engine)
+        self._gate = Gate(config)
+        self._runner: web.ServerRunner | None = None
+        self._ended = asyncio.Event()
+        self._listeners: dict[web.WebSocketResponse, None] = {}
+        self._port = 0
+        self._log_level = logging.NOTSET
+
+    async def __aenter__(self) -> Self:
+        """Listen; raises NetworkError if it cannot."""
+        self._keep_log()
+        opened: socket.socket | None = None
+        try:
+            opened = _bind(self.config)
+            self._port = opened.getsockname()[1]
+            self._runner = web.ServerRunner(_Server(self._respond), shutdown_timeout=SHUTDOWN_TIME)
+            await self._runner.setup()
+            await web.SockSite(self._runner, opened).start()
+        except BaseException:
+            if opened is not None:
+                opened.close()
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.config.host, self.config.host)  # noqa: S104 - not bound here
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+
+    async def start_engine(self) -> None:
+        """Start the engine as the server's own settings say. Raises what `Control.start` raises."""
+        await self.control.start(EngineSettings(self.control.base))
+
+    async def wait_shutdown(self) -> None:
+        """Return when somebody has asked for the server's end (`POST /shutdown`)."""
+        await self._ended.wait()
+
+    async def _close(self) -> None:
+        for listener in list(self._listeners):
+            with contextlib.suppress(Exception):
+                await listener.close(code=1001, message=b"the server ends")
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self.control.close()
+        log = logging.getLogger(ROOT)
+        log.removeHandler(self.control.log)
+        log.setLevel(self._log_level)
+
+    def _keep_log(self) -> None:
+        """Keep the log for `/logs`: from level info on, unless somebody has set another level."""
+        log = logging.getLogger(ROOT)
+        self._log_level = log.level
+        log.addHandler(self.control.log)
+        if log.level == logging.NOTSET:
+            log.setLevel(logging.INFO)
+
+    # Requests.
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._carry_out(request)
+        except Refusal as refusal:
+            return _refused(refusal)
+        except MillstreamError as error:
+            answer = refusal_of(error)
+            if answer.status >= 500:
+                _LOG.warning("%s %s: %s", request.method, request.path, error)
+            return _refused(answer)
+        except Exception:  # noqa: BLE001 - the last resort: one request must not end the service
+            _LOG.exception("%s %s failed", request.method, request.path)
+            return _refused(Refusal(500, "InternalError", "an error of the server; its log has it"))
+
+    async def _carry_out(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        self._gate.check(
+            hosts=headers.getall("Host", []),
+            origin=headers.get("Origin"),
+            fetch_site=headers.get("Sec-Fetch-Site"),
+            authorization=headers.get("Authorization"),
+            remote=request.remote,
+        )
+        match request.method, request.path:
+            case "GET", "/events":
+                return await self._events(request)
+            case "POST", "/shutdown":
+                # The answer goes out first: closing waits for requests in progress.
+                self._ended.set()
+                return _json(200, {"ok": True})
+        route, torrent = find_route(request.method, request.path)
+        body = await _read_body(request, route.max_body)
+        ask = Ask(self.control, parse_json(body), request.query, torrent)
+        return _json(200, {"ok": True, **await route.handler(ask)})
+
+    async def _events(self, request: web.BaseRequest) -> web.StreamResponse:
+        if len(self._listeners) >= MAX_LISTENERS:
+            raise Refusal(503, "TooManyListeners", f"{MAX_LISTENERS} listen already")
+        torrent = request.query.get("torrent")
+        if torrent is not None and not (len(torrent) == 40 and torrent.isalnum()):
+            raise invalid("torrent", "must be an infohash: 40 hex digits")
+        response = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MAX_EVENT_MESSAGE)
+        if not response.can_prepare(request).ok:
+            raise Refusal(426, "WebSocketOnly", "events come by WebSocket: ask for an upgrade")
+        # Before the answer: what happens from then on is told.
+        subscription = self.control.feed.subscribe(torrent and torrent.lower())
+        self._listeners[response] = None
+        try:
+            await response.prepare(request)
+            engine = self.control.running
+            hello: Json = {"type": "hello", "version": __version__, "running": engine is not None}
+            await response.send_str(_dumps(hello))
+            leaving = asyncio.ensure_future(_until_closed(response))
+            try:
+                while not leaving.done():
+                    taking = asyncio.ensure_future(subscription.take())
+                    await asyncio.wait({taking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                    if not taking.done():
+                        taking.cancel()
+                        break
+                    for event in taking.result():
+                        # Waits where the listener does not read: then its oldest events go.
+                        await response.send_str(_dumps(event))
+            except ConnectionError:
+                pass
+            finally:
+                leaving.cancel()
+        finally:
+            self.control.feed.unsubscribe(subscription)
+            del self._listeners[response]
+        return response
+
+
+_RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class _Server(web.Server):
+    """Counts connections, and gives each its time for the first request."""
+
+    def __init__(self, handler: _RequestHandler) -> None:
+        super().__init__(
+            self._first_in_time,
+            access_log=None,
+            logger=_HTTP_LOG,
+            keepalive_timeout=KEEP_ALIVE_TIME,
+            lingering_time=1.0,
+            max_line_size=MAX_REQUEST_LINE,
+            max_headers=MAX_HEADERS,
+            max_field_size=MAX_HEADER_LENGTH,
+        )
+        self._handler_of_requests = handler
+        self._deadlines: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Let the connection in, or close it."""
+        super().connection_made(handler, transport)
+        if len(self._deadlines) >= MAX_CONNECTIONS:
+            transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._deadlines[handler] = loop.call_later(HEADER_TIME, transport.abort)
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """Make room for another one."""
+        deadline = self._deadlines.pop(handler, None)
+        if deadline is not None:
+            deadline.cancel()
+        super().connection_lost(handler, exc)
+
+    async def _first_in_time(self, request: web.BaseRequest) -> web.StreamResponse:
+        deadline = self._deadlines.get(request.protocol)
+        if deadline is not None:
+            deadline.cancel()
+        return await self._handler_of_requests(request)
+
+
+async def _until_closed(response: web.WebSocketResponse) -> None:
+    """Take what the client sends, which is nothing of interest, until it goes."""
+    async for message in response:
+        if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
+            return
+
+
+async def _read_body(request: web.BaseRequest, most: int) -> bytes:
+    """The body, of which no more than `most` bytes are kept; raises Refusal."""
+    length = request.content_length
+    if length is not None and length > most:
+        raise _too_large(most)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise Refusal(408, "TooSlow", f"the body did not come within {BODY_TIME:g} s") from None
+    return bytes(body)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, "BodyTooLarge", f"the body has more than the {most} bytes of this route")
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    response = _json(refusal.status, refusal.body())
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="millstream"'
+    if refusal.status in {401, 403, 408, 413}:
+        # What is left of such a request is not worth reading.
+        response.force_close()
+    return response
+
+
+def _json(status: int, body: Json) -> web.Response:
+    return web.Response(
+        status=status, text=_dumps(body), content_type="application/json", headers=_HEADERS
+    )
+
+
+def _dumps(body: Json) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _bind(config: ControlConfig) -> socket.socket:
+    """A listening socket; raises NetworkError."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((config.host, config.port))
+        opened.listen(MAX_CONNECTIONS)
+    except OSError as error:
+        opened.close()
+        raise NetworkError(
+            f"cannot listen for control at {config.host} port {config.port}: "
+            f"{error.strerror or error}"
+        ) from error
+    return opened

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from millstream.cli import main
+from millstream.cli.daemon import made_session_path, state_directory, tell_start
+from millstream.cli.display import Silent
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "directory"),
+    [
+        ({"HOME": "/h"}, "linux", "/h/.local/state"),
+        ({"HOME": "/h", "XDG_STATE_HOME": "/s"}, "linux", "/s"),
+        ({"HOME": "/h", "XDG_STATE_HOME": "relative"}, "linux", "/h/.local/state"),
+        ({"HOME": "/h"}, "darwin", "/h/Library/Application Support"),
+        ({"HOME": "/h", "LOCALAPPDATA": "/l"}, "win32", "/l"),
+    ],
+)
+def test_the_session_is_the_users_state(environ, platform, directory):
+    assert state_directory(environ, platform) == Path(directory)
+
+
+def test_its_directory_is_made(tmp_path):
+    path = made_session_path({"XDG_STATE_HOME": str(tmp_path)})
+    assert path == tmp_path / "millstream" / "session.db"
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_says_where_it_is():
+    told = []
+
+    class Recording(Silent):
+        def event(self, name, sentence="", /, *, good=None, **facts):
+            told.append((name, sentence, facts))
+
+    engine = SimpleNamespace(torrents=[1], listen_port=6881)
+    server = SimpleNamespace(
+        control=SimpleNamespace(engine=engine), url="http://127.0.0.1:6868", port=6868
+    )
+    tell_start(Recording(), server)
+    ((name, sentence, facts),) = told
+    assert name == "daemon"
+    assert sentence.startswith("Controlled at http://127.0.0.1:6868, peers at port 6881, 1 torrent")
+    assert facts == {
+        "url": "http://127.0.0.1:6868",
+        "port": 6868,
+        "peer_port": 6881,
+        "torrents": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--host", "192.0.2.1", "--no-session"), "--token-file must be given"),
+        (("--session", "x", "--no-session"), "--no-session"),
+        (("--port", "70000"), "--port"),
+    ],
+)
+def test_wrong_usage(capsys, monkeypatch, arguments, words):
+    monkeypatch.delenv("MILLSTREAM_TOKEN", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    try:
+        code = main(["daemon", *arguments])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    assert words in capsys.readouterr().err

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from millstream.errors import StorageError
+from millstream.rpc.config import ControlConfig
+from millstream.rpc.control import Control
+from millstream.rpc.engine_settings import EngineSettings
+from millstream.rpc.fields import Fields
+from millstream.rpc.refusals import Refusal
+
+
+@pytest.fixture
+def control():
+    return Control(ControlConfig())
+
+
+def test_without_an_engine_there_are_no_torrents(control):
+    status = control.status()
+    assert (status["running"], status["port"], status["torrents"]) == (False, None, [])
+    with pytest.raises(Refusal) as caught:
+        control.torrent("ab" * 20)
+    assert (caught.value.status, caught.value.code) == (400, "EngineNotRunning")
+
+
+@pytest.mark.parametrize("name", ["", "x", "ab" * 19, "zz" * 20, "ab" * 21, "é" * 40])
+def test_what_is_no_infohash_is_no_torrent(control, name):
+    with pytest.raises(Refusal) as caught:
+        control.torrent(name)
+    assert caught.value.code == "TorrentNotFound"
+
+
+async def test_what_does_not_run_cannot_be_stopped(control):
+    with pytest.raises(Refusal, match="not running"):
+        await control.stop()
+    await control.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "type"),
+        ({"type": "url", "data": "x"}, "type"),
+        ({"type": "magnet"}, "data"),
+        ({"type": "magnet", "data": 7}, "data"),
+        ({"type": "magnet", "data": "/etc/passwd"}, "data"),
+        ({"type": "magnet", "data": "http://192.0.2.1/x.torrent"}, "data"),
+        ({"type": "file", "data": "no base64!"}, "data"),
+        ({"type": "file", "data": "\u00e9"}, "data"),
+        ({"type": "file", "data": "ZGU=", "storagePath": "x"}, "storagePath"),
+        ({"type": "file", "data": "ZGU=", "storagePath": 7}, "storagePath"),
+        ({"type": "file", "data": "ZGU=", "peers": "x"}, "peers"),
+        ({"type": "file", "data": "ZGU=", "peers": [7]}, "peers[0]"),
+        ({"type": "file", "data": "ZGU=", "select": ["1"]}, "select[0]"),
+        ({"type": "file", "data": "ZGU=", "paused": "yes"}, "paused"),
+        ({"type": "file", "data": "ZGU=", "storage": "/x"}, "storage"),
+    ],
+)
+async def test_what_is_wrong_with_a_torrent_is_named(control, body, field):
+    with pytest.raises(Refusal) as caught:
+        await control.add(Fields(body))
+    assert (caught.value.status, caught.value.field) == (400, field)
+
+
+async def test_a_session_that_cannot_be_opened_leaves_no_engine(tmp_path):
+    (tmp_path / "file").touch()
+    control = Control(ControlConfig(session=tmp_path / "file" / "session.db"))
+    with pytest.raises(StorageError):
+        await control.start(EngineSettings(control.base))
+    assert control.running is None
+
+
+def test_the_log_is_asked_by_level_and_place(control):
+    assert control.logs(level="info", limit=5, component=None, torrent=None)["entries"] == []

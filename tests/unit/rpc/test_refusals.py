@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from millstream import errors
+from millstream.rpc.refusals import Refusal, invalid, refusal_of
+
+
+def test_the_body_says_what_and_why():
+    assert Refusal(404, "NotFound", "there is no such thing").body() == {
+        "ok": False,
+        "error": "NotFound",
+        "message": "there is no such thing",
+    }
+
+
+def test_a_wrong_field_is_named():
+    refusal = invalid("config.port", "is 7; it must be 8 to 9")
+    assert (refusal.status, refusal.body()["field"]) == (400, "config.port")
+    assert str(refusal) == "config.port is 7; it must be 8 to 9"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.DuplicateTorrentError("x"), 409, "DuplicateTorrent"),
+        (errors.EngineClosedError("x"), 400, "EngineNotRunning"),
+        (errors.MetadataPendingError("x"), 409, "MetadataPending"),
+        (errors.MalformedTorrentError("x"), 400, "MalformedData"),
+        (errors.ConfigError("x"), 400, "InvalidSetting"),
+        (errors.HttpError("x"), 502, "FetchFailed"),
+        (errors.StorageError("/p", "full"), 500, "Storage"),
+        (errors.NetworkError("x"), 500, "Network"),
+    ],
+)
+def test_errors_of_the_engine_have_a_status_and_a_word(error, status, code):
+    refusal = refusal_of(error)
+    assert (refusal.status, refusal.code, str(refusal)) == (status, code, str(error))
