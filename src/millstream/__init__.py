@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from millstream.engine.config import NetworkConfig as NetworkConfig
     from millstream.engine.config import PayloadEncryption as PayloadEncryption
     from millstream.engine.engine import Engine as Engine
+    from millstream.engine.restored import RestoredSession as RestoredSession
     from millstream.engine.status import PeerStatus as PeerStatus
     from millstream.engine.status import TorrentStatus as TorrentStatus
     from millstream.engine.status import WebSeedState as WebSeedState
@@ -78,6 +79,7 @@ _HOMES = {
     "PeerAddress": "millstream.protocol.compact",
     "PeerStatus": "millstream.engine.status",
     "RegistryConfig": "millstream.tracker.registry",
+    "RestoredSession": "millstream.engine.restored",
     "ScrapeEntry": "millstream.tracker.announce",
     "SwarmConfig": "millstream.core.config",
     "Torrent": "millstream.engine.torrent",
@@ -120,6 +122,7 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "WebSeedStatus",
     "ScrapeEntry",
     "VerifyReport",
+    "RestoredSession",
     "TrackerService",
     "EngineConfig",
     "NetworkConfig",

@@ -33,6 +33,7 @@ PUBLIC = {
     "WebSeedStatus",
     "ScrapeEntry",
     "VerifyReport",
+    "RestoredSession",
     "TrackerService",
     "EngineConfig",
     "NetworkConfig",

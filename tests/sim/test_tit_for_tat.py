@@ -61,12 +61,12 @@ async def two_hundred_peers(rng: random.Random) -> dict[str, list[float]]:
     async with SimulatedSwarm(rng, length=3 * MIB, tracked=True, resolution=0.02) as swarm:
         await swarm.add(have=ALL, swarm=few, profile=LinkProfile(up=128 * KIB, latency=0.01))
         for number in range(PEERS):
-            is_free = number % (PEERS // FREE_RIDERS) == 0
+            is_free = number % (PEERS // FREE_RIDERS) == 10
             kind = "free" if is_free else ("fast", "middle", "slow")[number % 3]
             member = await swarm.add(
                 have=some_pieces(rng, swarm, 0.1),
                 profile=LinkProfile(up=RATES[kind] or 64 * KIB, down=2 * MIB, latency=0.02),
-                transfer=FREE_RIDER if is_free else TransferConfig(upload_slots=8),
+                transfer=FREE_RIDER if is_free else TransferConfig(upload_slots=4),
                 swarm=few,
             )
             classes[kind].append(member)
