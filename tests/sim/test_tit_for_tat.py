@@ -19,7 +19,7 @@ FREE_RIDER = TransferConfig(upload_slots=0)
 
 # Bytes a second that each class gives. Nobody gives less than what the optimistic slots of all the
 # others come to, or it would do no better than a free rider.
-RATES = {"fast": 64 * KIB, "middle": 56 * KIB, "slow": 48 * KIB, "free": 0}
+RATES = {"fast": 40 * KIB, "middle": 34 * KIB, "slow": 28 * KIB, "free": 0}
 PEERS = 200
 FREE_RIDERS = 10
 
@@ -65,7 +65,7 @@ async def two_hundred_peers(rng: random.Random) -> dict[str, list[float]]:
             kind = "free" if is_free else ("fast", "middle", "slow")[number % 3]
             member = await swarm.add(
                 have=some_pieces(rng, swarm, 0.1),
-                profile=LinkProfile(up=RATES[kind] or 64 * KIB, down=2 * MIB, latency=0.02),
+                profile=LinkProfile(up=RATES[kind] or 40 * KIB, down=2 * MIB, latency=0.02),
                 transfer=FREE_RIDER if is_free else TransferConfig(upload_slots=4),
                 swarm=few,
             )
