@@ -41,7 +41,9 @@ async def scripted(swarm: SimulatedSwarm, number: int, *, up: int, answers: bool
     return await peer.listen()
 
 
-async def add_bad_peers(swarm: SimulatedSwarm, kind: str) -> tuple[list[Member], list[ScriptedPeer]]:
+async def add_bad_peers(
+    swarm: SimulatedSwarm, kind: str
+) -> tuple[list[Member], list[ScriptedPeer]]:
     members: list[Member] = []
     peers: list[ScriptedPeer] = []
     for number in range(BAD):

@@ -23,7 +23,9 @@ def least_copies(members: list[Member]) -> int:
 
 
 async def the_seed_leaves(rng: random.Random, copies: float, *, super_seeding: bool) -> None:
-    async with SimulatedSwarm(rng, length=4 * MIB, piece_length=16 * KIB, resolution=0.005) as swarm:
+    async with SimulatedSwarm(
+        rng, length=4 * MIB, piece_length=16 * KIB, resolution=0.005
+    ) as swarm:
         seed = await swarm.add(have=ALL, profile=LinkProfile(up=128 * KIB, latency=0.02))
         await seed.torrent.wait_complete()
         seed.torrent.super_seeding = super_seeding

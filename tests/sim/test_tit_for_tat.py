@@ -127,7 +127,9 @@ async def a_newcomer_among_busy_leeches(
 @pytest.mark.parametrize("seed", range(3))
 def test_an_optimistic_unchoke_lets_a_newcomer_begin(seed: int):
     transfer = TransferConfig(upload_slots=4, allowed_fast_set=0)
-    waited, others = run_virtual(lambda rng: a_newcomer_among_busy_leeches(rng, transfer), seed=seed)
+    waited, others = run_virtual(
+        lambda rng: a_newcomer_among_busy_leeches(rng, transfer), seed=seed
+    )
     # Twenty peers draw once in half a minute, and a newcomer is likely to be drawn.
     assert waited < 30
     assert others > waited  # and they were not idle
