@@ -62,6 +62,6 @@ def test_a_thousand_peers_finish():
     seconds = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     # Printed, not judged: how fast it is depends on the machine.
-    print(f"\n{PEERS} peers: {last:.0f} virtual seconds in {seconds:.0f} real ones, {memory} MiB")
+    print(f"\n{PEERS} peers: {last:.0f} virtual seconds in {seconds:.0f} s, {memory} MiB")  # noqa: T201
     # Together they give 75 KiB a second each: a copy for everyone takes 4 s at best.
     assert last < 60

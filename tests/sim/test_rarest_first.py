@@ -19,7 +19,9 @@ PEERS = 20
 def least_copies(members: list[Member]) -> int:
     """How many of them have the piece that the fewest have."""
     maps = [member.torrent.piece_states() for member in members]
-    return min(sum(state == PieceState.HAVE for state in states) for states in zip(*maps))
+    return min(
+        sum(state == PieceState.HAVE for state in states) for states in zip(*maps, strict=True)
+    )
 
 
 async def the_seed_leaves(rng: random.Random, copies: float, *, super_seeding: bool) -> None:
@@ -31,7 +33,7 @@ async def the_seed_leaves(rng: random.Random, copies: float, *, super_seeding: b
         seed.torrent.super_seeding = super_seeding
         line = LinkProfile(up=64 * KIB, down=512 * KIB, latency=0.02)
         leeches = [await swarm.add(profile=line) for _ in range(PEERS)]
-        while seed.torrent.status().uploaded < copies * len(swarm.content):
+        while seed.torrent.status().uploaded < copies * len(swarm.content):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.1)
         assert all(member.finished_at is None for member in leeches)
         await seed.torrent.stop()
@@ -68,7 +70,7 @@ def test_in_order_it_would_have_been_lost():
             seed = await swarm.add(have=ALL, profile=LinkProfile(up=128 * KIB, latency=0.02))
             line = LinkProfile(up=64 * KIB, down=512 * KIB, latency=0.02)
             leeches = [await swarm.add(profile=line, sequential=True) for _ in range(PEERS)]
-            while seed.torrent.status().uploaded < 2 * len(swarm.content):
+            while seed.torrent.status().uploaded < 2 * len(swarm.content):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.1)
             await seed.torrent.stop()
             await asyncio.sleep(2)

@@ -159,6 +159,7 @@ class SimulatedSwarm:
         select: Iterable[int] | None = None,
         trackers: Iterable[str] = (),
         web: MemoryWeb | None = None,
+        want: int = 50,
         disk_latency: float = 0.0,
         disk_rate: float | None = None,
         capacity: int | None = None,
@@ -180,6 +181,7 @@ class SimulatedSwarm:
             select: the files it wants, by their numbers; of a magnet, by the link itself (`so=`).
             trackers: announce URLs; of a tracked swarm its tracker comes besides.
             web: where its HTTP client finds them; None: the web of a tracked swarm's tracker.
+            want: how many peers it asks a tracker for.
             disk_latency: seconds before each disk job.
             disk_rate: bytes a second of its disk.
             capacity: bytes its disk can hold.
@@ -195,7 +197,7 @@ class SimulatedSwarm:
             transfer=transfer or TransferConfig(),
             encryption=encryption,
             swarm=swarm or SwarmConfig(),
-            trackers=TrackerConfig(allow_local=True),
+            trackers=TrackerConfig(allow_local=True, want=want),
             seed=self.rng.getrandbits(64),
         )
         if self.tracker is not None:
