@@ -7,11 +7,14 @@ addresses of one network has no more of its connections kept than others have.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from millstream.protocol.compact import PeerAddress
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected (RFC 3720, appendix B.4)
+# Packed addresses that are kept: ours is in every pair, and a swarm's are ranked again and again.
+_MAX_KEPT = 4096
 
 
 def _table_entry(byte: int) -> int:
@@ -61,6 +64,7 @@ def _masked(address: bytes, whole: int) -> bytes:
     return address[:whole] + bytes(byte & 0x55 for byte in address[whole:])
 
 
+@lru_cache(maxsize=_MAX_KEPT)
 def _packed(host: str) -> bytes | None:
     try:
         if ":" not in host:

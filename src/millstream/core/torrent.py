@@ -197,6 +197,10 @@ class TorrentMachine:
             peer.link.send(messages.HAVE_NONE)
         elif have:
             peer.link.send(messages.bitfield(encode_bitfield(have, count)))
+        else:
+            # Without the Fast extension nothing says "nothing" (BEP 3). Some hold the connection open
+            # but unused until they know that no bitfield comes: rtorrent did so for 100 seconds.
+            peer.link.send(messages.KEEP_ALIVE)
 
     def remove_peer(self, connection: ConnectionId) -> None:
         """The connection is closed."""

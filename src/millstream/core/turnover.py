@@ -139,9 +139,11 @@ class Turnover:
         self._config = config
         self._next = -math.inf
 
-    def is_due(self, now: float) -> bool:
-        """Whether `choose` may have somebody."""
-        return now >= self._next
+    def is_due(self, connected: int, limit: int, candidates: int, now: float) -> bool:
+        """Whether `choose` may have somebody, of at most `connected` peers; costs nothing."""
+        if now < self._next or not candidates:
+            return False
+        return self._next == -math.inf or connected >= limit * self._config.turnover_cutoff
 
     def choose(
         self, peers: Sequence[P], limit: int, candidates: int, now: float, *, complete: bool
@@ -156,7 +158,7 @@ class Turnover:
             complete: whether we want nothing of anyone.
         """
         config = self._config
-        if not self.is_due(now) or not config.turnover_share or not candidates or limit < MIN_LIMIT:
+        if now < self._next or not config.turnover_share or not candidates or limit < MIN_LIMIT:
             return []
         if self._next == -math.inf:
             self._next = now + config.turnover_interval  # the first ones get the time, too

@@ -95,14 +95,12 @@ class Admission:
 
     def turn_over(self, connector: Connector[S], seeker: S, stage: Stage, now: float) -> None:
         """From time to time, when there is hardly room, the worst make way for untried peers."""
-        if not self._turnover.is_due(now):
+        limit = connector.limit(seeker)
+        candidates = self._swarm.candidate_count(seeds=not stage.is_complete)
+        if not self._turnover.is_due(len(self._links), limit, candidates, now):
             return
         for peer in self._turnover.choose(
-            self._replaceable(),
-            connector.limit(seeker),
-            self._swarm.candidate_count(seeds=not stage.is_complete),
-            now,
-            complete=stage.is_complete,
+            self._replaceable(), limit, candidates, now, complete=stage.is_complete
         ):
             peer.link.close("made way for an untried peer")
 

@@ -110,9 +110,8 @@ class MagnetStage:
         )
 
     def peer_admitted(self, peer: AnyPeer) -> None:
-        """Say that we have nothing; without the Fast extension nothing says so best."""
-        if peer.fast:
-            peer.link.send(messages.HAVE_NONE)
+        """Say that we have nothing; see `TorrentMachine.add_peer`."""
+        peer.link.send(messages.HAVE_NONE if peer.fast else messages.KEEP_ALIVE)
 
     def peer_gone(self, link: Link) -> None:
         """Nothing is held for a peer here."""

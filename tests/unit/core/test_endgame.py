@@ -3,12 +3,13 @@ from __future__ import annotations
 from fakes import pieces
 
 from millstream.core.active_piece import ActivePiece
-from millstream.core.endgame import MAX_PEERS_PER_BLOCK, PATIENCE, REFRESH, Endgame
+from millstream.core.endgame import LONG_WAIT, MAX_PEERS_PER_BLOCK, PATIENCE, REFRESH, Endgame
 from millstream.core.geometry import ConnectionId, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 
 ALICE, BOB = ConnectionId(1), ConnectionId(2)
 LATER = PATIENCE + 1
+assert LATER < LONG_WAIT
 
 
 def make(index: int = 0, blocks: int = 4, by: ConnectionId = ALICE, now: float = 0.0):
@@ -66,6 +67,16 @@ def test_a_block_is_asked_of_few():
         assert found(piece) == [(0, 0)]
         piece.ask_also(0, ConnectionId(10 + number), 0.0)
     assert found(piece) == []
+
+
+def test_a_block_that_few_do_not_send_is_asked_of_one_more_from_time_to_time():
+    piece = make(blocks=1)
+    now = PATIENCE
+    for number in range(10):
+        assert found(piece, now=now) == [(0, 0)]
+        piece.ask_also(0, ConnectionId(10 + number), now)
+        assert found(piece, now=now + PATIENCE - 0.01) == []
+        now += LONG_WAIT
 
 
 def test_a_piece_that_must_come_from_one_peer_comes_from_one_peer():

@@ -616,3 +616,9 @@ def test_who_still_downloads_hides_nothing():
     stage.machine.super_seeding = True
     assert stage.sent(stage.peer(messages.HAVE_ALL)) == [("bitfield", b"\xe0"), ("interested",)]
     assert stage.machine.super_seeding
+
+
+def test_a_peer_without_the_fast_extension_hears_at_once_that_no_bitfield_comes():
+    stage = TorrentStage(have="    ")
+    peer = stage.peer(fast=False)
+    assert bytes(stage.links[peer.id].unread) == messages.KEEP_ALIVE

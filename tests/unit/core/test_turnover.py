@@ -119,6 +119,16 @@ def test_a_share_goes_every_interval():
     assert turnover.choose(full(100), 100, 100, NOW + 300, complete=False)
 
 
+def test_when_it_is_worth_looking():
+    turnover = Turnover(SwarmConfig())
+    assert not turnover.is_due(100, 100, 0, NOW - 300)
+    assert turnover.is_due(1, 100, 1, NOW - 300)
+    turnover.choose(full(100), 100, 100, NOW - 300, complete=False)
+    assert not turnover.is_due(100, 100, 1, NOW - 1)
+    assert turnover.is_due(90, 100, 1, NOW)
+    assert not turnover.is_due(89, 100, 1, NOW)
+
+
 @pytest.mark.parametrize(
     ("connected", "limit", "candidates", "expected"),
     [

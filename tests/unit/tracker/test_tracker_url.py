@@ -49,6 +49,20 @@ def test_the_address_of_a_udp_tracker(text, address):
     assert TrackerUrl.parse(text).address == address
 
 
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("http://t.example/announce", "t.example"),
+        ("http://user:pw@t.example:80", "t.example"),
+        ("https://[2001:db8::1]/x", "2001:db8::1"),
+        ("http://[2001:db8::1]:80", "2001:db8::1"),
+        ("http://10.0.0.1:6969", "10.0.0.1"),
+    ],
+)
+def test_the_host_needs_no_port(text, host):
+    assert TrackerUrl.parse(text).host == host
+
+
 @pytest.mark.parametrize("text", ["udp://t.example", "udp://t.example:0", "udp://:80", "udp://a:b"])
 def test_a_udp_tracker_needs_a_port(text):
     with pytest.raises(TrackerError, match="no host with a port"):

@@ -130,6 +130,26 @@ def test_the_slower_link_sets_the_rate(up: float | None, down: float | None, sec
     swarm(story, LinkProfile(up=up, latency=0.02), LinkProfile(down=down))
 
 
+@pytest.mark.parametrize("resolution", [0.005, 0.05])
+@pytest.mark.parametrize("chunk", [100, 1000, 20_000])
+def test_a_resolution_changes_no_rate(resolution: float, chunk: int) -> None:
+    async def story(rng: random.Random) -> None:
+        lines = LinkProfile(up=100_000, latency=0.02), LinkProfile(down=150_000, latency=0.01)
+        there = Swarm(rng, *lines)
+        there.network = MemoryNetwork(rng, resolution=resolution)
+        there.hosts = [
+            there.network.host(f"10.0.0.{number}", line) for number, line in enumerate(lines, 1)
+        ]
+        near, far = await there.connect(*there.hosts)
+        began = now()
+        for _ in range(500_000 // chunk):
+            near.connection.write(bytes(chunk))
+            await asyncio.sleep(chunk / 1_000_000)
+        assert await received(far, 500_000) - began == pytest.approx(5, abs=0.2)
+
+    run_virtual(story)
+
+
 def test_a_long_fat_path_is_filled() -> None:
     async def story(swarm: Swarm) -> None:
         near, far = await swarm.connect(*swarm.hosts)
