@@ -50,6 +50,9 @@ class MemoryNetwork:
         resolution: seconds; whatever streams do happens at the nearest multiple of it. 0 is exact.
             A swarm of hundreds is simulated several times as fast with 0.01, to which the times of
             tens of milliseconds that it is made of are then true.
+
+    Attributes:
+        agenda: what is to happen on the lines of its hosts.
     """
 
     def __init__(
