@@ -22,6 +22,7 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.metainfo import Metainfo
+from millstream.protocol.percent import UNRESERVED, quote, unquote
 
 # A link is a line of text or one argument of a command, and Linux allows no longer argument
 # (MAX_ARG_STRLEN). Libtorrent sets no limit.
@@ -36,12 +37,9 @@ MAX_PEERS = 256
 _BTIH = "urn:btih:"
 _BTMH = "urn:btmh:"
 
-# RFC 3986, section 2.3.
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # An address stays readable, and libtorrent does not decode it.
-_OF_ADDRESSES = _UNRESERVED | frozenset(b"[]:")
+_OF_ADDRESSES = UNRESERVED | frozenset(b"[]:")
 
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\x00-\x20\x7f]+", re.IGNORECASE)
 _NUMBERED = re.compile(r"\.[0-9]*$")
 
@@ -181,11 +179,8 @@ def _some(values: Iterable[_T], limit: int) -> tuple[_T, ...]:
 
 def _unquote(text: str) -> str:
     """Decode percent-encoding; what is not UTF-8 becomes the character that stands for it."""
-    data = text.encode("utf-8", "surrogatepass")
-    plain = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), data)
-    return plain.decode("utf-8", "replace")
+    return unquote(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
 
-def _quote(text: str, safe: frozenset[int] = _UNRESERVED) -> str:
-    data = text.encode("utf-8", "replace")
-    return "".join(chr(byte) if byte in safe else f"%{byte:02X}" for byte in data)
+def _quote(text: str, safe: frozenset[int] = UNRESERVED) -> str:
+    return quote(text.encode("utf-8", "replace"), safe)

@@ -15,6 +15,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from millstream.errors import MalformedDataError
 from millstream.protocol.compact import MAX_PORT
 from millstream.protocol.infohash import InfoHash
+from millstream.protocol.percent import unquote
 from millstream.tracker.announce import AnnounceEvent, AnnounceRequest
 
 # Bytes of a query. HTTP servers take request lines of about 8000; 74 infohashes need 5254.
@@ -28,7 +29,6 @@ MAX_SCRAPE = 74
 
 _INT = re.compile(rb"-?[0-9]{1,20}").fullmatch
 _HEX_KEY = re.compile(rb"[0-9a-fA-F]{1,8}").fullmatch
-_ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
 
 _EVENTS = {
     b"started": AnnounceEvent.STARTED,
@@ -110,12 +110,8 @@ def _fields(query: bytes) -> dict[bytes, list[bytes]]:
     fields: dict[bytes, list[bytes]] = {}
     for part in parts:
         name, _, value = part.partition(b"=")
-        fields.setdefault(_unquoted(name), []).append(_unquoted(value))
+        fields.setdefault(unquote(name), []).append(unquote(value))
     return fields
-
-
-def _unquoted(text: bytes) -> bytes:
-    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text)
 
 
 def _first(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
