@@ -22,7 +22,11 @@ class AddressScope(enum.Enum):
     SHARED = "carrier-grade NAT"
     MULTICAST = "multicast"
     UNSPECIFIED = "unspecified"
+    BENCHMARKING = "test network"
+    DOCUMENTATION = "documentation"
     RESERVED = "reserved"
+    UNASSIGNED = "non-public"
+    """IPv6 outside the global unicast space: nobody's on the internet, and overlay networks'."""
 
 
 # RFC 6890 and the registry that it began; the first match counts.
@@ -35,12 +39,12 @@ _SCOPES_4 = [
     (IPv4Network("169.254.0.0/16"), AddressScope.LINK_LOCAL),
     (IPv4Network("172.16.0.0/12"), AddressScope.PRIVATE),
     (IPv4Network("192.0.0.0/24"), AddressScope.RESERVED),
-    (IPv4Network("192.0.2.0/24"), AddressScope.RESERVED),
+    (IPv4Network("192.0.2.0/24"), AddressScope.DOCUMENTATION),
     (IPv4Network("192.88.99.0/24"), AddressScope.RESERVED),
     (IPv4Network("192.168.0.0/16"), AddressScope.PRIVATE),
-    (IPv4Network("198.18.0.0/15"), AddressScope.RESERVED),
-    (IPv4Network("198.51.100.0/24"), AddressScope.RESERVED),
-    (IPv4Network("203.0.113.0/24"), AddressScope.RESERVED),
+    (IPv4Network("198.18.0.0/15"), AddressScope.BENCHMARKING),
+    (IPv4Network("198.51.100.0/24"), AddressScope.DOCUMENTATION),
+    (IPv4Network("203.0.113.0/24"), AddressScope.DOCUMENTATION),
     (IPv4Network("224.0.0.0/4"), AddressScope.MULTICAST),
     (IPv4Network("240.0.0.0/4"), AddressScope.RESERVED),
 ]
@@ -54,8 +58,8 @@ _SCOPES_6 = [
     (IPv6Network("fec0::/10"), AddressScope.PRIVATE),
     (IPv6Network("ff00::/8"), AddressScope.MULTICAST),
     (IPv6Network("2001::/23"), AddressScope.RESERVED),
-    (IPv6Network("2001:db8::/32"), AddressScope.RESERVED),
-    (IPv6Network("3fff::/20"), AddressScope.RESERVED),
+    (IPv6Network("2001:db8::/32"), AddressScope.DOCUMENTATION),
+    (IPv6Network("3fff::/20"), AddressScope.DOCUMENTATION),
 ]
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _TEREDO = IPv6Network("2001::/32")  # RFC 4380, which inverts the client's address
@@ -100,7 +104,7 @@ def _scope_6(address: IPv6Address) -> AddressScope:
     for net, scope in _SCOPES_6:
         if address in net:
             return scope
-    return AddressScope.GLOBAL if address in _GLOBAL_UNICAST else AddressScope.RESERVED
+    return AddressScope.GLOBAL if address in _GLOBAL_UNICAST else AddressScope.UNASSIGNED
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
