@@ -24,7 +24,7 @@ MAY_IMPORT = {
 # All others: they do I/O, wait, draw, or only say how that is asked for.
 IMPURE = {
     *("adapters", "cli", "engine", "interfaces", "presets", "settings", "storage", "testing"),
-    *("logging", "rpc", "tracker_service"),
+    *("http_server", "logging", "rpc", "tracker_service"),
 }
 PURE = sorted(
     path.relative_to(SOURCE).as_posix()

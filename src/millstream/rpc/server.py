@@ -7,15 +7,14 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
 from aiohttp import WSMsgType, web
-from aiohttp.http import HttpProcessingError
 
 from millstream import EngineConfig, __version__
 from millstream.errors import MillstreamError, NetworkError
+from millstream.http_server.bounded import BoundedServer
 from millstream.logging.components import ROOT
 from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
@@ -31,10 +30,8 @@ from millstream.rpc.views import Json
 MAX_CONNECTIONS = 64
 # Of those, the ones that listen to `/events`.
 MAX_LISTENERS = 32
-# A request line and a header: what aiohttp and Apache take.
-MAX_REQUEST_LINE = 8190
+# A header: what aiohttp and Apache take.
 MAX_HEADER_LENGTH = 8190
-MAX_HEADERS = 64
 # A client has nothing to say at `/events`.
 MAX_EVENT_MESSAGE = 1024
 
@@ -59,13 +56,7 @@ _HEADERS = {
 _LOG = logging.getLogger(f"{ROOT}.rpc")
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether something went wrong here: what clients send wrong is told to them, and no log."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
-
-
 _HTTP_LOG = logging.getLogger(f"{ROOT}.rpc.http")
-_HTTP_LOG.addFilter(_is_ours)
 
 
 class ControlServer:
@@ -96,7 +87,17 @@ class ControlServer:
         try:
             opened = _bind(self.config)
             self._port = opened.getsockname()[1]
-            self._runner = web.ServerRunner(_Server(self._respond), shutdown_timeout=SHUTDOWN_TIME)
+            server = BoundedServer(
+                self._respond,
+                _HTTP_LOG,
+                max_connections=MAX_CONNECTIONS,
+                connection_time=HEADER_TIME,
+                only_until_request=True,
+                keep_alive_time=KEEP_ALIVE_TIME,
+                lingering_time=1.0,
+                max_header_length=MAX_HEADER_LENGTH,
+            )
+            self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
             await self._runner.setup()
             await web.SockSite(self._runner, opened).start()
         except BaseException:
@@ -226,51 +227,6 @@ class ControlServer:
             self.control.feed.unsubscribe(subscription)
             del self._listeners[response]
         return response
-
-
-_RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-class _Server(web.Server):
-    """Counts connections, and gives each its time for the first request."""
-
-    def __init__(self, handler: _RequestHandler) -> None:
-        super().__init__(
-            self._first_in_time,
-            access_log=None,
-            logger=_HTTP_LOG,
-            keepalive_timeout=KEEP_ALIVE_TIME,
-            lingering_time=1.0,
-            max_line_size=MAX_REQUEST_LINE,
-            max_headers=MAX_HEADERS,
-            max_field_size=MAX_HEADER_LENGTH,
-        )
-        self._handler_of_requests = handler
-        self._deadlines: dict[web.RequestHandler, asyncio.TimerHandle] = {}
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Let the connection in, or close it."""
-        super().connection_made(handler, transport)
-        if len(self._deadlines) >= MAX_CONNECTIONS:
-            transport.abort()
-            return
-        loop = asyncio.get_running_loop()
-        self._deadlines[handler] = loop.call_later(HEADER_TIME, transport.abort)
-
-    def connection_lost(
-        self, handler: web.RequestHandler, exc: BaseException | None = None
-    ) -> None:
-        """Make room for another one."""
-        deadline = self._deadlines.pop(handler, None)
-        if deadline is not None:
-            deadline.cancel()
-        super().connection_lost(handler, exc)
-
-    async def _first_in_time(self, request: web.BaseRequest) -> web.StreamResponse:
-        deadline = self._deadlines.get(request.protocol)
-        if deadline is not None:
-            deadline.cancel()
-        return await self._handler_of_requests(request)
 
 
 async def _until_closed(response: web.WebSocketResponse) -> None:

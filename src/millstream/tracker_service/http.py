@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from ipaddress import ip_address
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
+from millstream.http_server.bounded import BoundedServer
 from millstream.tracker.http_tracker import HttpTracker
 from millstream.tracker_service.config import TrackerServiceConfig
 from millstream.tracker_service.sockets import client_host
 
-# A request line: the longest query, and room for the path. Also what aiohttp and Apache take.
-MAX_REQUEST_LINE = 8190
-
-# Headers that a client may send, and bytes of each: trackers use none, proxies add a few.
-MAX_HEADERS = 64
+# Bytes of a header: trackers use none.
 MAX_HEADER_LENGTH = 2048
 
 # Seconds that a connection may wait for its next request; most clients never send one.
@@ -29,19 +24,8 @@ _HEADERS = {"Server": "Millstream", "Cache-Control": "no-store"}
 _LOGGER = logging.getLogger(__name__)
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether something went wrong here: what clients send wrong is told to them, and no log."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
-
-
-_LOGGER.addFilter(_is_ours)
-
-
-class HttpServer(web.Server):
+class HttpServer(BoundedServer):
     """The HTTP side of a tracker, for `web.ServerRunner`.
-
-    aiohttp waits without end for a request that is never finished; so connections are counted, and
-    each has its time.
 
     Args:
         tracker: answers.
@@ -54,36 +38,17 @@ class HttpServer(web.Server):
     ) -> None:
         super().__init__(
             self._respond,
-            access_log=None,
-            logger=_LOGGER,
-            keepalive_timeout=KEEP_ALIVE_TIME,
+            _LOGGER,
+            max_connections=config.max_connections,
+            connection_time=config.connection_time,
+            only_until_request=False,
+            keep_alive_time=KEEP_ALIVE_TIME,
             lingering_time=0,
-            max_line_size=MAX_REQUEST_LINE,
-            max_headers=MAX_HEADERS,
-            max_field_size=MAX_HEADER_LENGTH,
+            max_header_length=MAX_HEADER_LENGTH,
         )
         self._tracker = tracker
         self._config = config
         self._clock = clock
-        self._deadlines: dict[web.RequestHandler, asyncio.TimerHandle] = {}
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Let the connection in for its time, or close it."""
-        super().connection_made(handler, transport)
-        if len(self._deadlines) >= self._config.max_connections:
-            transport.abort()
-            return
-        loop = asyncio.get_running_loop()
-        self._deadlines[handler] = loop.call_later(self._config.connection_time, transport.abort)
-
-    def connection_lost(
-        self, handler: web.RequestHandler, exc: BaseException | None = None
-    ) -> None:
-        """Make room for another one."""
-        deadline = self._deadlines.pop(handler, None)
-        if deadline is not None:
-            deadline.cancel()
-        super().connection_lost(handler, exc)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         host = self._host_of(request)

@@ -229,7 +229,7 @@ async def test_connections_are_counted(server):
 
 
 async def test_who_sends_no_request_is_dropped(server, monkeypatch):
-    monkeypatch.setattr("millstream.rpc.server.HEADER_TIME", 0.02)
+    monkeypatch.setattr(server._runner.server, "_connection_time", 0.02)
     with contextlib.suppress(ConnectionError):
         assert await raw(server, b"GET /engine/status HTTP/1.1\r\nHost:") == b""
 

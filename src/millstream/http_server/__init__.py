@@ -1,0 +1,1 @@
+"""What our HTTP servers have in common, the tracker's and the control server's."""
