@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from millstream.errors import ConfigError
+from millstream.config_ranges import Ranges, check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ class TransferConfig:
     suggest_pieces: bool = False
     max_peer_requests: int = 2000
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "max_buffered_bytes": (1 << 20, 1 << 40),
         "max_unwritten_bytes": (1 << 20, 1 << 40),
         "request_queue_time": (0.5, 60),
@@ -61,12 +60,7 @@ class TransferConfig:
     }
 
     def __post_init__(self) -> None:
-        for name, (low, high) in self.RANGES.items():
-            value = getattr(self, name)
-            if value is None and name == "upload_slots":
-                continue
-            if not low <= value <= high:
-                raise ConfigError(f"transfer.{name} is {value}; it must be {low} to {high}")
+        check_ranges("transfer", self, self.RANGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +94,7 @@ class SwarmConfig:
     turnover_interval: float = 300.0
     turnover_cutoff: float = 0.9
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "max_connections_per_torrent": (1, 1_000_000),
         "max_known_peers": (1, 100_000),
         "max_failures": (1, 100),
@@ -111,7 +105,4 @@ class SwarmConfig:
     }
 
     def __post_init__(self) -> None:
-        for name, (low, high) in self.RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"swarm.{name} is {value}; it must be {low} to {high}")
+        check_ranges("swarm", self, self.RANGES)

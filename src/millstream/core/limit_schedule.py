@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from millstream.config_ranges import Ranges
 from millstream.errors import ConfigError
 
 MINUTES_PER_DAY = 24 * 60
@@ -28,7 +28,7 @@ class LimitSchedule:
     end: int
     days: frozenset[int] = EVERY_DAY
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "begin": (0, MINUTES_PER_DAY - 1),
         "end": (0, MINUTES_PER_DAY - 1),
         "days": (0, DAYS_PER_WEEK - 1),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from millstream.config_ranges import Ranges
 from millstream.core.limit_schedule import LimitSchedule
 from millstream.errors import ConfigError
 
@@ -40,7 +40,7 @@ class LimitsConfig:
     torrent_download: int | None = None
     torrent_upload: int | None = None
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "download": (MIN_RATE, math.inf),
         "upload": (MIN_RATE, math.inf),
         "alternative_download": (MIN_RATE, math.inf),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from millstream.config_ranges import Ranges, check_ranges
 from millstream.core.config import SwarmConfig, TransferConfig
 from millstream.core.limits_config import LimitsConfig
-from millstream.errors import ConfigError
 from millstream.interfaces.disk import DiskConfig
 from millstream.protocol.mse_keys import CryptoMethod
 from millstream.tracker.config import TrackerConfig
@@ -46,7 +45,7 @@ class NetworkConfig:
     peer_timeout: float = 130.0
     keep_alive_interval: float = 100.0
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "listen_port": (0, 65535),
         "max_connections": (1, 1_000_000),
         "max_half_open": (1, 1000),
@@ -58,12 +57,7 @@ class NetworkConfig:
     }
 
     def __post_init__(self) -> None:
-        for name, (low, high) in self.RANGES.items():
-            value = getattr(self, name)
-            if value is None and name == "listen_port":
-                continue
-            if not low <= value <= high:
-                raise ConfigError(f"network.{name} is {value}; it must be {low} to {high}")
+        check_ranges("network", self, self.RANGES)
 
 
 class Encryption(enum.Enum):

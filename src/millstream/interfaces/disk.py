@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
-from millstream.errors import ConfigError, StorageError
+from millstream.config_ranges import Ranges, check_ranges
+from millstream.errors import StorageError
 from millstream.protocol.infohash import InfoHash
 
 
@@ -115,19 +116,14 @@ class DiskConfig:
     max_open_files: int = 64
     allocation: Allocation = Allocation.SPARSE
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "workers": (0, 64),
         "max_queued_bytes": (1 << 20, math.inf),
         "max_open_files": (4, math.inf),
     }
 
     def __post_init__(self) -> None:
-        if not 0 <= self.workers <= 64:
-            raise ConfigError(f"disk.workers is {self.workers}; it must be 0 to 64")
-        for name in ("max_queued_bytes", "max_open_files"):
-            value, low = getattr(self, name), self.RANGES[name][0]
-            if value < low:
-                raise ConfigError(f"disk.{name} is {value}; it must be {low} or more")
+        check_ranges("disk", self, self.RANGES)
 
 
 class DiskQueue(Protocol):

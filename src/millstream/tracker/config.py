@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from millstream.errors import ConfigError
+from millstream.config_ranges import Ranges, check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ class TrackerConfig:
     shortest_interval: float = 60.0
     early_interval: float = 300.0
 
-    RANGES: ClassVar[Mapping[str, tuple[float, float]]] = {
+    RANGES: ClassVar[Ranges] = {
         "announce_timeout": (1, 300),
         "udp_timeout": (1, 3600),
         "udp_retransmit": (0.1, 60),
@@ -65,7 +64,4 @@ class TrackerConfig:
     }
 
     def __post_init__(self) -> None:
-        for name, (low, high) in self.RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"trackers.{name} is {value}; it must be {low} to {high}")
+        check_ranges("trackers", self, self.RANGES)

@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from millstream.errors import ConfigError, TrackerError
+from millstream.config_ranges import check_ranges
+from millstream.errors import TrackerError
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.tracker.announce import (
@@ -55,16 +56,14 @@ class RegistryConfig:
     allowed: frozenset[InfoHash] | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("interval", 1, 86_400),
-            ("min_interval", 0, self.interval),
-            ("max_swarms", 1, 10_000_000),
-            ("max_swarm_peers", 1, 10_000_000),
-            ("max_peers", 1, 100_000_000),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"registry.{name} is {value}; it must be {low} to {high}")
+        ranges = {
+            "interval": (1, 86_400),
+            "min_interval": (0, self.interval),
+            "max_swarms": (1, 10_000_000),
+            "max_swarm_peers": (1, 10_000_000),
+            "max_peers": (1, 100_000_000),
+        }
+        check_ranges("registry", self, ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

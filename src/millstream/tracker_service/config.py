@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from millstream.config_ranges import check_ranges
 from millstream.errors import ConfigError
 from millstream.tracker.registry import RegistryConfig
 
@@ -46,14 +47,12 @@ class TrackerServiceConfig:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("port", 0, 65535),
-            ("max_connections", 1, 100_000),
-            ("connection_time", 1, 3600),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"tracker.{name} is {value}; it must be {low} to {high}")
+        ranges = {
+            "port": (0, 65535),
+            "max_connections": (1, 100_000),
+            "connection_time": (1, 3600),
+        }
+        check_ranges("tracker", self, ranges)
         if not self.hosts:
             raise ConfigError("tracker.hosts is empty")
         if not (self.http or self.udp):
