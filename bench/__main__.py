@@ -12,8 +12,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from bench import scale
 from bench.content import MIB, choose_base, make_content, room_needed
 from bench.machine import OtherLoad, describe_machine
 from bench.process import REPOSITORY, ChildFailed
@@ -69,8 +71,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.size, arguments.runs = 256 * MIB, 1
-    if not choose(arguments.only):
-        names = ", ".join(scenario.name for scenario in all_scenarios())
+    if not choose(arguments.only) and not wants_scale(arguments.only):
+        names = ", ".join([*(scenario.name for scenario in all_scenarios()), scale.NAME])
         parser.error(f"no scenario is called {' or '.join(arguments.only)}; there are {names}")
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
@@ -109,26 +111,33 @@ def run(arguments: argparse.Namespace, base: Path) -> int:
             "content": f"{arguments.size / (1 << 20):.0f} MiB of random bytes",
             "runs": f"{arguments.runs} counted pairs a scenario, after one to warm up",
         }
-        print(f"making {arguments.size >> 20} MiB of content in {work}", flush=True)
-        stage = Stage(work, make_content(work, arguments.size))
-        stack.callback(stage.close)
         scenarios = choose(arguments.only)
-        outcomes = [
-            play(scenario, stage, arguments.runs, f"{number}/{len(scenarios)}")
-            for number, scenario in enumerate(scenarios, 1)
-        ]
+        outcomes: list[Outcome] = []
+        if scenarios:
+            print(f"making {arguments.size >> 20} MiB of content in {work}", flush=True)
+            stage = Stage(work, make_content(work, arguments.size))
+            stack.callback(stage.close)
+            outcomes = [
+                play(scenario, stage, arguments.runs, f"{number}/{len(scenarios)}")
+                for number, scenario in enumerate(scenarios, 1)
+            ]
+            stage.close()
+        scaled = play_scale(arguments, work) if wants_scale(arguments.only) else scale.Outcome()
     facts["other processes used"] = others.describe()
     facts["took"] = f"{time.monotonic() - started:.0f} s"
-    table = markdown(outcomes, facts)
+    table = markdown(outcomes, facts) + scale.markdown(scaled)
     print("\n" + table, flush=True)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "results.md").write_text(table, "utf-8")
-        (arguments.out / "results.json").write_text(as_json(outcomes, facts), "utf-8")
+        (arguments.out / "results.json").write_text(
+            as_json(outcomes, facts, scale.as_dict(scaled)), "utf-8"
+        )
         if arguments.out == REPOSITORY / "bench":
-            put_into_readme(readme_table(outcomes, facts))
+            put_into_readme(readme_table(outcomes, facts) + "\n" + scale.markdown(scaled))
         print(f"saved {arguments.out / 'results.md'} and results.json")
     failed = [outcome.scenario.name for outcome in outcomes if outcome.failure]
+    failed += [scale.NAME] if scaled.failure else []
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -153,6 +162,23 @@ def choose(only: Sequence[str] | None) -> list[Scenario]:
         return any(name == word or (word not in names and name.startswith(word)) for word in only)
 
     return [scenario for scenario in scenarios if is_wanted(scenario.name)]
+
+
+def wants_scale(only: Sequence[str] | None) -> bool:
+    """Whether the many idle torrents were asked for."""
+    return only is None or scale.NAME in only
+
+
+def play_scale(arguments: argparse.Namespace, work: Path) -> scale.Outcome:
+    """The many idle torrents; a tenth of them with `--quick`."""
+    count = scale.COUNT // 10 if arguments.quick else scale.COUNT
+    outcome = scale.Outcome(count)
+    try:
+        outcome.figures = scale.measure(work, count, partial(print, flush=True))
+    except FAILURES as failure:
+        outcome.failure = str(failure)
+        print(f"[{scale.NAME}] FAILED: {failure}", flush=True)
+    return outcome
 
 
 def play(scenario: Scenario, stage: Stage, runs: int, number: str) -> Outcome:

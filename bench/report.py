@@ -137,8 +137,10 @@ def readme_table(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def as_json(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
-    """Everything that was measured, run by run."""
+def as_json(
+    outcomes: Sequence[Outcome], facts: dict[str, str], scale: dict[str, Any] | None = None
+) -> str:
+    """Everything that was measured, run by run; `scale` is what `bench.scale` found."""
     scenarios: list[dict[str, Any]] = []
     for outcome in outcomes:
         verdicts = [] if outcome.failure else judge(outcome, outcomes)
@@ -158,7 +160,7 @@ def as_json(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
                 },
             }
         )
-    return json.dumps({"machine": facts, "scenarios": scenarios}, indent=1) + "\n"
+    return json.dumps({"machine": facts, "scenarios": scenarios, "scale": scale}, indent=1) + "\n"
 
 
 def _row(outcome: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]:

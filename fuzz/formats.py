@@ -39,7 +39,7 @@ def fuzz_bencode(data: bytes) -> None:
     with suppress(BencodeError):
         bencode.decode(data, strict_keys=False)
     with suppress(BencodeError):
-        bencode.dict_spans(data, strict_keys=False)
+        bencode.decode_dict(data, strict_keys=False)
     with suppress(BencodeError):
         value, end = bencode.decode_prefix(data)
         assert bencode.encode(value) == data[:end]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import encryption, formats, peers, trackers
+from . import encryption, formats, io_wire, peers, records, trackers
 from .target import Target
 
 TARGETS: dict[str, Target] = {
@@ -12,5 +12,7 @@ TARGETS: dict[str, Target] = {
         *peers.TARGETS,
         *encryption.TARGETS,
         *trackers.TARGETS,
+        *records.TARGETS,
+        *io_wire.TARGETS,
     )
 }

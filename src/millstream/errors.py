@@ -8,8 +8,12 @@ MillstreamError
 ├── MalformedDataError          bytes that are not what they claim to be
 │   ├── BencodeError            not bencoded, or not strictly
 │   ├── MalformedTorrentError   bencoded, but no usable metainfo
-│   └── MalformedMagnetError    no usable magnet link
+│   ├── MalformedMagnetError    no usable magnet link
+│   └── MalformedFrameError     no message of the io-daemon's wire
 ├── StorageError                a path could not be read or written; names the path and the cause
+│   └── UnfinishedMoveError     files are partly at the old place and partly at the new one
+│   ├── RootUnavailableError    a storage root's disk or directory is not there
+│   └── NoSpaceError            a storage root has no room for what is to come
 ├── NetworkError                a connection or a listening port could not be had
 │   ├── HttpError               a URL could not be fetched
 │   ├── TrackerError            a tracker refused, or answered nonsense
@@ -27,6 +31,8 @@ MillstreamError
 """
 
 from __future__ import annotations
+
+import errno as _errno
 
 
 class MillstreamError(Exception):
@@ -61,6 +67,10 @@ class MalformedMagnetError(MalformedDataError):
     """The magnet link names no torrent, contradicts itself, or exceeds a limit."""
 
 
+class MalformedFrameError(MalformedDataError):
+    """A message between an engine and its io-daemon ends too soon, lies, or exceeds a limit."""
+
+
 class StorageError(MillstreamError):
     """A path could not be used.
 
@@ -75,6 +85,39 @@ class StorageError(MillstreamError):
         self.path = path
         self.cause = cause
         self.errno = errno
+
+
+class RootUnavailableError(StorageError):
+    """A storage root is not there: its disk is not mounted, for one. It may come back.
+
+    Attributes:
+        label: the root's name.
+    """
+
+    def __init__(self, label: str, path: str, why: str, errno: int | None = None) -> None:
+        super().__init__(path, f"the storage root {label!r} is not available: {why}", errno)
+        self.label = label
+
+
+class NoSpaceError(StorageError):
+    """A storage root has too little room.
+
+    Attributes:
+        label: the root's name.
+        needed: bytes that have to be free.
+        free: bytes that are.
+    """
+
+    def __init__(self, label: str, path: str, needed: int, free: int) -> None:
+        cause = f"the storage root {label!r} needs {needed:,} free bytes and has {free:,}"
+        super().__init__(path, cause, _errno.ENOSPC)
+        self.label = label
+        self.needed = needed
+        self.free = free
+
+
+class UnfinishedMoveError(StorageError):
+    """A move failed, and so did taking it back: files are at both places, each whole at one."""
 
 
 class NetworkError(MillstreamError):

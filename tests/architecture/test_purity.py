@@ -26,13 +26,14 @@ MAY_IMPORT = {
         *("millstream.errors", "millstream.config_ranges"),
         *("millstream.protocol", "millstream.tracker"),
     },
+    "io_wire": {"millstream.errors", "millstream.interfaces.disk", "millstream.io_wire"},
     # Not a package: the one module beside them that they share.
     "config_ranges.py": {"millstream.errors"},
 }
 # All others: they do I/O, wait, draw, or only say how that is asked for.
 IMPURE = {
     *("adapters", "cli", "engine", "interfaces", "presets", "settings", "storage", "testing"),
-    *("http_server", "logging", "rpc", "tracker_service"),
+    *("http_server", "io_daemon", "logging", "rpc", "service", "tracker_service"),
 }
 PURE = sorted(
     path.relative_to(SOURCE).as_posix()

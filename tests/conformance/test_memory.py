@@ -28,6 +28,7 @@ from millstream.testing import (
 )
 
 ROOT = "/downloads"
+APART = "/mnt/disk"
 
 
 class MemoryNetworkSuite(NetworkConformance):
@@ -78,11 +79,14 @@ class TestMemoryFileSystem(FileSystemConformance):
     async def open_filesystem(self) -> AsyncIterator[FileSystemUnderTest]:
         files = MemoryFileSystem()
         await files.make_directory(ROOT, "")
+        await files.make_directory(APART, "")
+        files.set_apart(APART)
         yield FileSystemUnderTest(
             files,
             ROOT,
             lambda path, data: files.write_file(ROOT, path, data),
             lambda path: files.read_file(ROOT, path),
+            APART,
         )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import SkipTest
 
 import pytest
@@ -29,6 +30,9 @@ from millstream.testing import (
     NetworkUnderTest,
 )
 
+# On Linux a file system of its own, so that files can go from one to another.
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+
 
 def has_ipv6_loopback() -> bool:
     try:
@@ -46,6 +50,16 @@ class TestNativeNetwork(NetworkConformance):
             raise SkipTest("this machine has no IPv6 loopback")
         network = NativeNetwork()
         yield NetworkUnderTest(network, network, "::1" if ipv6 else "127.0.0.1")
+
+
+@contextmanager
+def another_disk(path: Path) -> Iterator[str | None]:
+    """A directory that is on another disk than the path, if there is one."""
+    if not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == path.stat().st_dev:
+        yield None
+        return
+    with TemporaryDirectory(dir=SHARED_MEMORY) as apart:
+        yield apart
 
 
 class InDirectory:
@@ -70,7 +84,8 @@ class InDirectory:
 class TestNativeFileSystem(InDirectory, FileSystemConformance):
     @asynccontextmanager
     async def open_filesystem(self) -> AsyncIterator[FileSystemUnderTest]:
-        yield FileSystemUnderTest(NativeFileSystem(), str(self.path), self.put, self.get)
+        with another_disk(self.path) as apart:
+            yield FileSystemUnderTest(NativeFileSystem(), str(self.path), self.put, self.get, apart)
 
 
 class TestNativeDiskQueue(InDirectory, DiskQueueConformance):

@@ -127,7 +127,7 @@ async def test_what_needs_the_metadata_says_that_it_is_not_there(
     with pytest.raises(MetadataPendingError):
         _ = torrent.metainfo
     with pytest.raises(MetadataPendingError):
-        torrent.select_files([0])
+        await torrent.select_files([0])
     with pytest.raises(MetadataPendingError):
         await torrent.recheck()
     assert torrent.status().piece_count == 0

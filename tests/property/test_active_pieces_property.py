@@ -179,10 +179,11 @@ class ActivePiecesMachine(RuleBasedStateMachine):
                 continue
             lengths += piece.length
             blocks = range(piece.block_count)
-            assert piece.contributors() == {
-                self.came[index, block] for block in blocks if (index, block) in self.came
+            came = {block: piece.owner[block] for block in blocks if piece.received[block]}
+            assert came == {
+                block: self.came[index, block] for block in blocks if (index, block) in self.came
             }
-            assert (piece.view is not None) == bool(piece.contributors())
+            assert (piece.view is not None) == bool(came)
             assert piece.awaited_connections() == {
                 by for block in blocks for by in self.awaited.get((index, block), [])
             }

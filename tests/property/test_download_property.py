@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from millstream.core.config import TransferConfig
+from millstream.core.file_priority import PiecePriorities
 from millstream.core.peer import Peer
 from millstream.core.piece_set import members
 from millstream.core.torrent_state import TorrentState
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages
-from millstream.protocol.bitfield import encode_bitfield, every_piece
+from millstream.protocol.bitfield import encode_bitfield, every_piece, has_piece
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -296,6 +297,40 @@ class DownloadMachine(RuleBasedStateMachine):
         self.stage.pool.reserve(length)
         self.of_other_torrents += length
 
+    @rule(wanted=st.integers(0, every_piece(PIECES)), first=st.integers(0, every_piece(PIECES)))
+    def wish(self, wanted: int, first: int) -> None:
+        """What is not wanted is given up, and comes to no disk."""
+        classes = tuple(each for each in (wanted & first, wanted & ~first) if each)
+        self.machine.set_priorities(PiecePriorities(wanted, classes))
+        begun = [*self.download.active, *self.download.whole]
+        assert all(has_piece(wanted, piece.index, PIECES) for piece in begun)
+
+    @rule(lost=st.integers(0, every_piece(PIECES)))
+    def lose_pieces(self, lost: int) -> None:
+        """Nobody here understands BEP 54: who lacks what was lost is sent away."""
+        had = self.download.have
+        assert self.machine.lose(lost) == lost & had == had & ~self.download.have
+        for remote in list(self.remotes):
+            if (remote.link.closed or "").startswith("we lost"):
+                assert lost & had & ~remote.peer.pieces
+                self.drop(remote)
+
+    @rule(most_blocks=st.integers(0, PIECES * BLOCKS), times=st.integers(1, 2))
+    def stop_and_start(self, most_blocks: int, times: int) -> None:
+        """What had come comes back, as far as there is room."""
+        kept = self.download.partial_pieces(most_blocks * BLOCK_LENGTH)
+        assert sum(len(piece.data) for piece in kept) <= most_blocks * BLOCK_LENGTH
+        self.machine.set_state(TorrentState.STOPPED)
+        for remote in list(self.remotes):
+            self.drop(remote)
+        room = self.stage.pool.room
+        restored = self.download.restore_partial(kept * times)
+        assert restored <= len(kept)
+        assert self.stage.pool.room >= room - max(0, room) // 2
+        if room // 2 >= len(kept) * BLOCKS * BLOCK_LENGTH:
+            assert self.download.partial_pieces(1 << 30) == kept
+        self.machine.go_on()
+
     # What always holds.
 
     @invariant()
@@ -327,7 +362,7 @@ class DownloadMachine(RuleBasedStateMachine):
         reserved = sum(piece.length for piece in pieces)
         assert self.stage.pool.reserved_bytes == reserved + self.of_other_torrents
         for piece in pieces:
-            assert (piece.view is not None) == bool(piece.contributors())
+            assert (piece.view is not None) == any(piece.received)
 
     @invariant()
     def availability_is_counted(self) -> None:
@@ -341,6 +376,7 @@ class DownloadMachine(RuleBasedStateMachine):
         if self.stage is None:
             return
         self.other_torrents(-self.of_other_torrents)
+        self.machine.set_priorities(PiecePriorities.everything(PIECES))
         if not self.machine.is_complete:
             seed = self.arrive(every_piece(PIECES), fast=True, honest=True)
             seed.choking = False

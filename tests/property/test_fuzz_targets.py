@@ -17,7 +17,7 @@ TARGETS = importlib.import_module("fuzz.targets").TARGETS
 
 EXAMPLES = 150
 
-# What meets the network, and thus has a target.
+# What meets the network or comes from a disk, and thus has a target.
 EXPECTED = {
     *("bencode", "metainfo", "magnet", "handshake", "compact"),
     *("extension", "ut_metadata", "ut_pex", "lt_donthave"),
@@ -25,6 +25,8 @@ EXPECTED = {
     *("mse_initiator", "mse_acceptor", "greeting"),
     *("http_response", "udp_response", "http_request", "udp_request", "tracker_url"),
     "content_range",
+    *("roots_record", "resume_state", "resume_peers", "goals"),
+    *("io_frames", "io_writes", "io_spans", "io_results", "io_paths"),
 }
 
 

@@ -67,7 +67,7 @@ def metainfo_of(name, files, piece_length=16, *, is_multi_file=True):
         info_hash=InfoHash(bytes(20)),
         name=name,
         piece_length=piece_length,
-        digests=b"",
+        digests_at=0,
         files=tuple(files),
         total_length=sum(file.length for file in files),
         is_multi_file=is_multi_file,

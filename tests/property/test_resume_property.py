@@ -1,6 +1,7 @@
 """Whatever a session store holds: a value or the named error, and claims only as they were made."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.claims import Claims, FileRecord
+from millstream.storage.placement_record import PlacementRecord
 from millstream.storage.resume import ResumeState
 from millstream.storage.resume_peers import KeptPeer, decode_peers, encode_peers
 from millstream.storage.session_keys import decode_index, encode_index
@@ -34,6 +36,8 @@ def claims(draw):
     )
 
 
+files = st.none() | st.sets(st.integers(0, 1 << 30), min_size=1).map(FileSelection.of)
+paths = st.dictionaries(st.integers(0, (1 << 31) - 1), texts, max_size=3)
 states = st.builds(
     ResumeState,
     save_path=texts,
@@ -51,6 +55,26 @@ states = st.builds(
     download_limit=st.none() | numbers,
     upload_limit=st.none() | numbers,
     trackers=st.lists(texts, max_size=5).map(tuple),
+    root=st.none() | texts.filter(lambda text: len(text.encode()) <= 256),
+    placement=st.builds(
+        PlacementRecord,
+        renames=paths,
+        in_parts=files,
+        suffixed=files,
+        suffix=st.just(".part"),
+        foreign=files,
+        moving_to=st.none() | texts,
+        moved_from=st.none() | texts,
+        renaming=paths,
+    ).map(lambda record: record if record.suffixed else replace(record, suffix="")),
+    priorities=st.binary(max_size=9),
+    first_last=st.booleans(),
+    auto_managed=st.booleans(),
+    forced=st.booleans(),
+    active_seconds=numbers,
+    seeding_seconds=numbers,
+    max_peers=st.none() | numbers,
+    goals=st.none() | st.dictionaries(st.binary(), st.binary()),
     unknown=st.dictionaries(st.binary(min_size=20), st.integers(0, 9) | st.binary()),
 )
 bencoded = st.recursive(

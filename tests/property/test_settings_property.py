@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from millstream.engine.config import EngineConfig
 from millstream.errors import ConfigError
-from millstream.settings.catalogue import all_settings, build
-from millstream.settings.loading import load_settings
+from millstream.settings.catalogue import ANY, all_settings, build, find_setting
+from millstream.settings.loading import load, load_settings
 from millstream.settings.sources import from_tables
 from millstream.settings.values import to_toml
 
@@ -30,7 +30,14 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-SETTINGS = st.sampled_from(all_settings())
+# Tables that the user names are called `a`.
+SETTINGS = st.sampled_from(
+    [
+        find_setting(tuple("a" if name == ANY else name for name in setting.path))
+        for setting in all_settings()
+    ]
+)
+VARIABLES = st.sampled_from([setting for setting in all_settings() if setting.variable])
 
 
 def outcome(act):
@@ -71,21 +78,34 @@ def test_any_value_of_any_setting(setting, raw):
         assert setting.expected in error
         return
     [value] = values
+    others = {}
     if setting.path[:2] == ("limits", "schedule"):
         others = {("limits", "schedule", name): 0 for name in ("begin", "end")}
+    if setting.path[0] == "watch":
+        others = {("watch", "a", "folder"): "/watched"}
+    built, error = outcome(lambda: build({**others, value.path: value.value}))
+    if error:
+        # Of the right type, and no path, URL or template.
+        assert setting.path[0] in {"watch", "hooks", "webhooks", "log"}, error
     else:
-        others = {}
-    assert setting.of(build({**others, value.path: value.value})) == value.value
+        assert setting.of(built) == value.value
 
 
-@given(tables=st.dictionaries(st.sampled_from(["network", "limits", "seed", "x"]), VALUES))
+@given(
+    tables=st.dictionaries(
+        st.sampled_from(["network", "limits", "seed", "watch", "hooks", "x"]), VALUES
+    )
+)
 def test_any_tables(tables):
     _, error = outcome(lambda: list(from_tables(tables, "file")))
     assert len(error) < 500
 
 
-@given(setting=SETTINGS, text=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+@given(setting=VARIABLES, text=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_variable(file, setting, text):
     file.write_text("")
-    config, error = outcome(lambda: load_settings(file, {setting.variable: text}))
-    assert error.startswith(f"{setting.variable}: ") if error else to_toml(setting.of(config))
+    loaded, error = outcome(lambda: load(file, {setting.variable: text}))
+    if error:
+        assert error.startswith(f"{setting.variable}: ")
+    else:
+        assert to_toml(setting.of(loaded.settings))

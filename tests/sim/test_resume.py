@@ -280,7 +280,9 @@ def test_what_the_user_said_is_remembered():
                     assert torrent.metainfo == swarm.metainfo
                     assert "http://10.1.2.4/announce" in [each.url for each in torrent.trackers()]
                     session = torrent._session
-                    assert session.selected == {0, 1, 5}
+                    assert [bool(each) for each in torrent.file_priorities()] == [
+                        index in {0, 1, 5} for index in range(len(torrent.file_priorities()))
+                    ]
                     assert session.machine.download.picker.sequential
                     assert [str(each.address) for each in torrent._membership.swarm] == [
                         "10.1.2.3:1"
@@ -288,12 +290,12 @@ def test_what_the_user_said_is_remembered():
             async with machine.boot() as engine:
                 [torrent] = (await engine.restore_session()).torrents
                 await torrent.start()
-                torrent.select_files(None)
+                await torrent.select_files(None)
             async with machine.boot() as engine:
                 [torrent] = (await engine.restore_session()).torrents
                 await torrent.wait_checked()
                 assert torrent.state is TorrentState.DOWNLOADING
-                assert torrent._session.selected is None
+                assert all(torrent.file_priorities())
                 await torrent.stop()
             async with machine.boot() as engine:
                 [torrent] = (await engine.restore_session()).torrents
@@ -343,7 +345,7 @@ def test_a_magnet_without_metadata_comes_back_and_goes_on():
                 assert torrent.state is TorrentState.FETCHING_METADATA
                 torrent.add_peer(seed.address)
                 await torrent.wait_complete()
-                assert torrent._session.selected == {1, 2}
+                assert [i for i, each in enumerate(torrent.file_priorities()) if each] == [1, 2]
             async with machine.boot() as engine:
                 [torrent] = (await engine.restore_session()).torrents
                 assert torrent.has_metadata

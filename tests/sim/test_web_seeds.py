@@ -260,7 +260,7 @@ def test_only_selected_files_are_fetched():
             await torrent.wait_complete()
             assert {path for _, path, _ in site.asked} == {"/content.bin/b"}
             # What is wanted later is fetched later.
-            torrent.select_files(None)
+            await torrent.select_files(None)
             await asyncio.sleep(1)
             assert torrent.status().progress == 1
             assert {path for _, path, _ in site.asked} == {"/content.bin/a", "/content.bin/b"}

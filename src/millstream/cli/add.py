@@ -18,6 +18,7 @@ from millstream.cli.options import (
     parse_peers,
 )
 from millstream.cli.remote import DaemonOption, TokenFileOption, ask
+from millstream.cli.roots import absolute, find_root
 
 if TYPE_CHECKING:
     from millstream.rpc.client import ControlClient
@@ -42,10 +43,24 @@ def add(
             show_default=False,
         ),
     ] = None,
+    root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROOT",
+            help="Have the daemon put the files into this storage root: its label, token or path.",
+            show_default=False,
+        ),
+    ] = None,
     peer: PeerOption = None,
     tracker: TrackerOption = None,
     sequential: Annotated[
         bool, typer.Option("--sequential", help="Get the pieces in order, to play a file early.")
+    ] = False,
+    first_last: Annotated[
+        bool,
+        typer.Option(
+            "--first-last", help="Get the first and last pieces of files first, as players want."
+        ),
     ] = False,
     paused: Annotated[bool, typer.Option("--paused", help="Do not start it yet.")] = False,
     daemon: DaemonOption = None,
@@ -56,18 +71,23 @@ def add(
 
     The command ends when the daemon has taken it. The exit code is 6 if no daemon answers.
     """
+    if output is not None and root is not None:
+        raise typer.BadParameter("there is an --output, too.", param_hint="'--root'")
     with open_display(json=json) as display:
         body: dict[str, object] = {
             "peers": [str(each) for each in parse_peers(peer)],
             "trackers": list(tracker or ()),
             "sequential": sequential,
+            "firstLast": first_last,
             "paused": paused,
         }
         if output is not None:
             # The daemon has a directory of its own: what is meant is below ours.
-            body["storagePath"] = str(output.expanduser().absolute())
+            body["storagePath"] = absolute(output)
 
         async def main(client: ControlClient) -> dict[str, Any]:
+            if root is not None:
+                body["root"] = (await find_root(client, root))["token"]
             source = await read_for_daemon(torrent)
             return await client.post("/torrent/add", {**source, **body})
 

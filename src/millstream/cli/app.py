@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
+import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
-from millstream.cli import (
-    add,
-    create,
-    daemon,
-    demo,
-    download,
-    info,
-    limits,
-    list_torrents,
-    magnet,
-    pause,
-    peers,
-    remove,
-    resume,
-    rpc,
-    scrape,
-    seed,
-    show,
-    show_settings,
-    tracker,
-    verify,
-)
 from millstream.cli.exit_codes import MEANINGS
 from millstream.cli.failures import DEBUG_VARIABLE, debug_wanted, report
+from millstream.cli.help_text import paragraphs
 from millstream.cli.log_settings import (
     LogFileOption,
     LogJsonOption,
@@ -47,56 +26,6 @@ EPILOG = "[bold]Exit codes[/bold]\n" + "\n".join(
 )
 
 
-def _paragraphs(command: Callable[..., None]) -> str:
-    """The docstring with one line per paragraph: the terminal's width breaks it, not ours."""
-    text = inspect.getdoc(command) or ""
-    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.split("\n\n"))
-
-
-app = typer.Typer(
-    name="millstream",
-    help=(
-        "Download, seed and make torrents, at the full speed of the line.\n\n"
-        "[bold]Examples[/bold]\n"
-        "  millstream demo\n"
-        "  millstream create ~/Pictures\n"
-        "  millstream seed Pictures.torrent -o ~\n"
-        "  millstream download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n"
-        "  millstream download ubuntu.torrent --select 1,3-5 --limit-down 2M"
-    ),
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-MODULES = (
-    download,
-    seed,
-    peers,
-    create,
-    info,
-    magnet,
-    verify,
-    scrape,
-    tracker,
-    daemon,
-    add,
-    list_torrents,
-    show,
-    pause,
-    resume,
-    remove,
-    limits,
-    rpc,
-    show_settings,
-    demo,
-)
-for module in MODULES:
-    app.command(help=_paragraphs(module.COMMAND), epilog=module.EPILOG)(module.COMMAND)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         from millstream import __version__
@@ -105,7 +34,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     context: typer.Context,
     *,
@@ -131,7 +59,50 @@ def _options(
     settings = LogSettings.read(
         debug=debug_wanted(), levels=log_level or (), file=log_file, as_json=log_json
     )
+    context.obj = settings
     context.with_resource(settings.in_force())
+
+
+COMMANDS = (
+    *("download", "seed", "peers", "create", "info", "magnet", "verify", "scrape", "tracker"),
+    *("daemon", "add", "list", "show", "top", "files", "pause", "resume", "recheck", "remove"),
+    *("roots", "limits", "log", "rpc", "settings", "demo"),
+)
+"""The commands in the order of the help. Each is a module of this package."""
+
+# Those whose modules are not named like them.
+_MODULES = {"list": "list_torrents", "settings": "show_settings"}
+
+
+def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The program with some of its commands; those alone are imported."""
+    app = typer.Typer(
+        name="millstream",
+        help=(
+            "Download, seed and make torrents, at the full speed of the line.\n\n"
+            "[bold]Examples[/bold]\n"
+            "  millstream demo\n"
+            "  millstream create ~/Pictures\n"
+            "  millstream seed Pictures.torrent -o ~\n"
+            "  millstream download 'magnet:?xt=urn:btih:...' -o ~/Downloads\n"
+            "  millstream download ubuntu.torrent --select 1,3-5 --limit-down 2M"
+        ),
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in names:
+        module = importlib.import_module(f"millstream.cli.{_MODULES.get(name, name)}")
+        described = {"help": paragraphs(module.COMMAND), "epilog": module.EPILOG}
+        if hasattr(module, "GROUP"):
+            app.add_typer(module.GROUP, name=name, **described)
+        else:
+            app.command(name, **described)(module.COMMAND)
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -144,7 +115,9 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app(args=list(arguments), prog_name="millstream")
+        # All commands take a tenth of a second to import; help and mistakes need them all.
+        wanted = [name for name in arguments[:1] if name in COMMANDS] or COMMANDS
+        make_app(wanted)(args=list(arguments), prog_name="millstream")
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback for users
         return int(report(error))
     return 0

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +20,8 @@ import typer
 from millstream.cli.display import Display, open_display
 from millstream.cli.exit_codes import Interrupted
 from millstream.cli.formatting import plural
+from millstream.cli.hangup import on_hangup
+from millstream.cli.log_settings import LogSettings
 from millstream.cli.options import JsonOption, QuietOption
 from millstream.cli.running import run
 from millstream.cli.serving import (
@@ -24,9 +32,12 @@ from millstream.cli.serving import (
     serve,
     server_token,
 )
+from millstream.logging.components import parse_level
 
 if TYPE_CHECKING:
     from millstream.rpc.server import ControlServer
+    from millstream.service.config import LogConfig
+    from millstream.settings.catalogue import UserSettings
 
 SESSION_NAME = "session.db"
 
@@ -38,6 +49,7 @@ EPILOG = (
 
 
 def daemon(
+    context: typer.Context,
     *,
     host: HostOption = "127.0.0.1",
     port: Annotated[
@@ -80,14 +92,15 @@ def daemon(
 
     It is told what to do by `millstream add`, `list`, `show`, `pause`, `resume`, `remove` and
     `limits`, or by any program over HTTP. Torrents of the last run go on where they were.
+
+    The settings may name folders to watch, and programs and web addresses to tell of what happens
+    (`millstream settings watch hooks webhooks`). SIGHUP has the settings read again.
     """
     if session is not None and no_session:
         raise typer.BadParameter("there is a --session, too.", param_hint="'--no-session'")
+    log = context.obj if isinstance(context.obj, LogSettings) else LogSettings()
     with open_display(json=json, quiet=quiet) as display:
-        from millstream.cli.settings import engine_config
-        from millstream.settings.loading import load_settings
-
-        engine = engine_config(base=load_settings(), port=peer_port)
+        settings = read_settings(peer_port)
         config = control_config(
             host=host,
             port=port,
@@ -100,12 +113,62 @@ def daemon(
         def started(server: ControlServer) -> None:
             tell_start(display, server)
 
-        with suppress(Interrupted):
-            run(lambda: serve(config, engine, start=True, started=started))
+        def beside(server: ControlServer) -> AbstractAsyncContextManager[None]:
+            return service(server, settings, lambda: read_settings(peer_port), log)
+
+        with suppress(Interrupted), log_of(settings.service.log, log):
+            run(lambda: serve(config, settings.engine, start=True, started=started, beside=beside))
         display.event("stopped", "The daemon has ended.", progress=None, exit_code=0)
 
 
 COMMAND = daemon
+
+
+def read_settings(peer_port: int | None) -> UserSettings:
+    """The user's settings with this command's options over them.
+
+    Raises:
+        ConfigError: one is wrong.
+        StorageError: the file cannot be read.
+    """
+    from dataclasses import replace
+
+    from millstream.cli.settings import engine_config
+    from millstream.settings.loading import load
+
+    settings = load().settings
+    return replace(settings, engine=engine_config(base=settings.engine, port=peer_port))
+
+
+@asynccontextmanager
+async def service(
+    server: ControlServer,
+    settings: UserSettings,
+    read: Callable[[], UserSettings],
+    log: LogSettings,
+) -> AsyncIterator[None]:
+    """What the daemon does beside the engine, until the end of the block."""
+    from millstream.service.service import Service
+
+    fixed = {*log.levels, *(() if log.level is None else (None,))}
+    async with Service(server.control, settings, read, fixed_levels=fixed) as running:
+
+        async def reload() -> dict[str, object]:
+            found = await running.reload()
+            return {"changed": list(found.in_force), "atRestart": list(found.at_restart)}
+
+        server.control.reload = reload
+        with on_hangup(reload):
+            yield
+        server.control.reload = None
+
+
+def log_of(config: LogConfig, log: LogSettings) -> AbstractContextManager[None]:
+    """Log to stderr if the settings say a level, and the options say nothing of the log."""
+    if log.level is not None or config.level is None:
+        return nullcontext()
+    # Its level is put into force by the service, which may be told another one.
+    return LogSettings(level=parse_level(config.level)).in_force()
 
 
 def tell_start(display: Display, server: ControlServer) -> None:

@@ -8,7 +8,7 @@ a count has come (`count`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
@@ -63,6 +63,9 @@ class Display(Protocol):
     def note(self, sentence: str, /) -> None:
         """A line for people only."""
 
+    def lines(self, lines: Iterable[str], /) -> None:
+        """Many lines for people only, together: a table."""
+
     def transfer(self, snapshot: Snapshot) -> None:
         """How a torrent stands.
 
@@ -97,6 +100,9 @@ class Silent:
         """Nothing."""
 
     def note(self, sentence: str, /) -> None:
+        """Nothing."""
+
+    def lines(self, lines: Iterable[str], /) -> None:
         """Nothing."""
 
     def transfer(self, snapshot: Snapshot) -> None:

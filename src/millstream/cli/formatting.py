@@ -6,23 +6,12 @@ Sizes are binary (KiB, MiB, GiB), as file managers and torrent clients count; ra
 
 from __future__ import annotations
 
-import re
 import unicodedata
+
+from millstream.settings.units import parse_size
 
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _RATE_UNITS = ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")
-
-_SIZE = re.compile(
-    r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s*(?P<unit>[a-z]*)", re.ASCII | re.IGNORECASE
-)
-_SIZE_FACTORS = {
-    "": 1,
-    "b": 1,
-    # A bare letter is binary, as in `dd` and `truncate`.
-    **{unit: 1 << 10 * power for power, unit in enumerate("kmgt", 1)},
-    **{f"{unit}ib": 1 << 10 * power for power, unit in enumerate("kmgt", 1)},
-    **{f"{unit}b": 1000**power for power, unit in enumerate("kmgt", 1)},
-}
 
 # Formats that turn the direction of text around: a name could pretend another ending with them.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -86,24 +75,6 @@ def counted(done: int, total: int, unit: str) -> str:
     if unit == "byte":
         return f"{format_size(done)} of {format_size(total)}"
     return f"{done:,} of {plural(total, unit)}"
-
-
-def parse_size(text: str) -> int:
-    """Read `1MiB`, `1.5 GiB`, `256K` (binary), `1MB` (decimal) or plain bytes.
-
-    Raises:
-        ValueError: the text is no size; the message is a sentence for the user.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    factor = match and _SIZE_FACTORS.get(match["unit"].lower())
-    if match is None or factor is None:
-        raise ValueError(f"{text!r} is no size; write it like 1MiB, 256KiB or 16384")
-    size = (
-        float(match["number"]) * factor if "." in match["number"] else int(match["number"]) * factor
-    )
-    if size != int(size):
-        raise ValueError(f"{text!r} is no whole number of bytes")
-    return int(size)
 
 
 def parse_rate(text: str) -> int:

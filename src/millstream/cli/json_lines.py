@@ -28,6 +28,9 @@ to, never renamed.
   `upload`
 - `torrent`, for each of `list`: the keys of `/torrent/{id}/status` (docs/control.md) in snake case,
   `infohash` for `id`; of `show` also `files`, `trackers` and `connected`, the peers
+- `top`, alone: `totals`, `count` and `torrents`, with keys as of `torrent`
+- `log`, for each line of the daemon's log: `number`, `time`, `level`, `component`, `torrent`, `peer`,
+  `message`, `exception`; `lost`: `count`, lines that came too fast
 - `settings`, alone: `path`, `exists` and `settings`, each of which has the keys of
   `cli.show_settings.facts`
 - `stopped`: `progress`, `exit_code`
@@ -40,7 +43,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -104,6 +107,9 @@ class JsonLines:
 
     def note(self, sentence: str, /) -> None:
         """Nothing: it is for people."""
+
+    def lines(self, lines: Iterable[str], /) -> None:
+        """Nothing: they are for people."""
 
     def transfer(self, snapshot: Snapshot) -> None:
         """Write a status about once a second, and at each change of state."""

@@ -56,7 +56,7 @@ def limits(
 ) -> None:
     """Show or set the limits of the daemon's torrents together, or of one of them.
 
-    They hold until the daemon's end. The exit code is 6 if no daemon answers.
+    Those of one torrent are remembered; those of all together hold until the daemon's end. The exit code is 6 if no daemon answers.
     """
     wanted = {
         name: read_limit(text, option)

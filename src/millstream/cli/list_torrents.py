@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from millstream.cli.display import open_display
-from millstream.cli.formatting import (
-    format_eta,
-    format_percent,
-    format_rate,
-    format_size,
-    plural,
-    safe_text,
-)
 from millstream.cli.options import JsonOption
-from millstream.cli.remote import DaemonOption, TokenFileOption, ask, facts_of
+from millstream.cli.remote import DaemonOption, TokenFileOption, ask, facts_of, with_query
+from millstream.cli.torrent_table import FIELDS, table_lines
 
 if TYPE_CHECKING:
     from millstream.rpc.client import ControlClient
 
-EPILOG = "[bold]Example[/bold]\n  millstream list"
+EPILOG = (
+    "[bold]Examples[/bold]\n"
+    "  millstream list\n"
+    "  millstream list ubuntu --state downloading,error --sort -download_rate"
+)
+
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="WORDS", help="Only those that have this in their name.", show_default=False
+    ),
+]
+StateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STATE,...",
+        help="Only those in these states: stopped, queued, downloading_metadata, checking, "
+        "downloading, seeding or error.",
+        show_default=False,
+    ),
+]
 
 
 def list(  # noqa: A001 - the command's name
+    name: NameArgument = None,
     *,
+    state: StateOption = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY,...",
+            help="Sort by these keys of `--json`, such as name or ratio; -ratio for the largest "
+            "first. Else in the order they were added.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", min=1, metavar="N", help="Show so many.", show_default=False),
+    ] = None,
     daemon: DaemonOption = None,
     token_file: TokenFileOption = None,
     json: JsonOption = False,
@@ -33,37 +62,38 @@ def list(  # noqa: A001 - the command's name
 
     The exit code is 6 if no daemon answers.
     """
+    wanted = {
+        "name": name,
+        "state": state,
+        "sort": sort and sort_keys(sort),
+        "limit": limit,
+        "fields": None if json else ",".join(FIELDS),
+    }
     with open_display(json=json) as display:
 
         async def main(client: ControlClient) -> dict[str, Any]:
-            return await client.get("/torrents")
+            return await client.get(with_query("/torrents", wanted))
 
         torrents = ask(daemon, token_file, main)["torrents"]
-        for torrent in torrents:
-            display.event("torrent", torrent_line(torrent), good=None, **facts_of(torrent))
-        if not torrents:
+        if json:
+            for torrent in torrents:
+                display.event("torrent", good=None, **facts_of(torrent))
+        elif torrents:
+            display.lines(table_lines(torrents))
+        elif name or state:
+            display.note("The daemon has no such torrents.")
+        else:
             display.note("The daemon has no torrents; `millstream add` gives it some.")
 
 
 COMMAND = list
 
 
-def torrent_line(torrent: Mapping[str, Any]) -> str:
-    """A torrent in a line: its infohash's first digits, how it stands, and its name."""
-    words = [torrent["id"][:8], f"{format_percent(torrent['progress']):>7}", state_words(torrent)]
-    if torrent["size"]:
-        words.append(format_size(torrent["size"]))
-    if torrent["downloadRate"]:
-        words.append(f"down {format_rate(torrent['downloadRate'])}")
-    if torrent["uploadRate"]:
-        words.append(f"up {format_rate(torrent['uploadRate'])}")
-    if torrent["peers"]:
-        words.append(plural(torrent["peers"], "peer"))
-    if torrent["eta"] is not None:
-        words.append(f"{format_eta(torrent['eta'])} left")
-    return "  ".join([*words, safe_text(torrent["name"])])
-
-
-def state_words(torrent: Mapping[str, Any]) -> str:
-    """What a torrent is doing, in words."""
-    return str(torrent["state"]).replace("_", " ")
+def sort_keys(text: str) -> str:
+    """The fields of the daemon for keys of `--json`: `-download_rate` is `-downloadRate`."""
+    keys = []
+    for key in text.split(","):
+        first, *words = key.strip().removeprefix("-").split("_")
+        field = "id" if first == "infohash" else first + "".join(map(str.capitalize, words))
+        keys.append("-" * key.strip().startswith("-") + field)
+    return ",".join(keys)

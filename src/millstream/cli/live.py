@@ -14,7 +14,7 @@ magnet link has no map until its metadata is here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
@@ -75,6 +75,14 @@ class LiveView:
     def note(self, sentence: str, /) -> None:
         """Print the sentence."""
         self._console.print(Text(sentence))
+
+    def lines(self, lines: Iterable[str], /) -> None:
+        """Print the lines as they are: rich would take a second for ten thousand."""
+        self._live.update("", refresh=True)
+        self._live.stop()
+        self._console.file.write("".join([f"{line}\n" for line in lines]))
+        self._console.file.flush()
+        self._live.start()
 
     def transfer(self, snapshot: Snapshot) -> None:
         """Draw how the transfer stands, and its peers if they are wanted."""
@@ -157,6 +165,9 @@ def transfer_facts(snapshot: Snapshot, *, ascii_only: bool = False) -> list[Text
             return [_peers(snapshot)]
         case "checking":
             return [Text("checking the files on disk"), Text(f"{status.pieces_have:,} good")]
+        case "queued":
+            size = f"{format_size(status.bytes_done)} of {format_size(status.total_length)}"
+            return [Text("waits for its turn in the queue", ACTIVE_STYLE), Text(size)]
         case "seeding":
             return [
                 Text(f"{up}{format_rate(status.upload_rate)}", HAVE_STYLE),

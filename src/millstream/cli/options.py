@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from millstream.cli.formatting import parse_rate, parse_size
+from millstream.cli.formatting import parse_rate
 from millstream.errors import MalformedDataError
+from millstream.settings.units import parse_size
 
 if TYPE_CHECKING:
     from millstream import PeerAddress

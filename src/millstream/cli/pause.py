@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from millstream.cli.display import open_display
 from millstream.cli.options import JsonOption
-from millstream.cli.remote import DaemonOption, TokenFileOption, TorrentName, ask, command
+from millstream.cli.remote import DaemonOption, TokenFileOption, TorrentName
+from millstream.cli.torrent_command import tell
 
 EPILOG = "[bold]Example[/bold]\n  millstream pause 0123abcd"
 
@@ -20,9 +20,7 @@ def pause(
 
     The exit code is 6 if no daemon answers, and 2 if it has no such torrent.
     """
-    with open_display(json=json) as display:
-        found = ask(daemon, token_file, lambda client: command(client, torrent, "pause"))
-        display.event("paused", f"Paused {found}", good=True, infohash=found)
+    tell(torrent, "pause", "paused", daemon=daemon, token_file=token_file, json=json)
 
 
 COMMAND = pause

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Self, TextIO
 
 from millstream.cli.display import JsonValue, Snapshot, Unit
@@ -47,6 +47,11 @@ class PlainLines:
     def note(self, sentence: str, /) -> None:
         """Write the sentence."""
         self._write(sentence)
+
+    def lines(self, lines: Iterable[str], /) -> None:
+        """Write the lines."""
+        self._output.write("".join([f"{line}\n" for line in lines]))
+        self._output.flush()
 
     def transfer(self, snapshot: Snapshot) -> None:
         """Write how the transfer stands, when it is time to."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -114,9 +115,9 @@ async def find(client: ControlClient, name: str) -> str:
     """
     if len(name) == 40 and _is_hex(name):
         return name.lower()
-    torrents = (await client.get("/torrents"))["torrents"]
+    torrents = (await client.get(with_query("/torrents", {"fields": "id,name"})))["torrents"]
     found = [each for each in torrents if each["name"] == name]
-    if not found and len(name) >= MIN_PREFIX and _is_hex(name):
+    if not found and is_prefix(name):
         found = [each for each in torrents if each["id"].startswith(name.lower())]
     if not found:
         raise CommandError(
@@ -129,26 +130,32 @@ async def find(client: ControlClient, name: str) -> str:
     return str(found[0]["id"])
 
 
-async def command(client: ControlClient, name: str, verb: str) -> str:
-    """Have something done to a torrent; returns its infohash. Raises what `find` raises."""
-    found = await find(client, name)
-    await client.post(torrent_path(found, verb))
-    return found
-
-
 def torrent_path(info_hash: str, verb: str) -> str:
     """The path of a torrent's route."""
     return f"/torrent/{quote(info_hash, safe='')}/{verb}"
 
 
+def with_query(path: str, values: Mapping[str, str | int | None]) -> str:
+    """A path with a query of those values that are not None."""
+    said = {key: value for key, value in values.items() if value is not None}
+    return f"{path}?{urlencode(said, errors='surrogateescape')}" if said else path
+
+
 def facts_of(view: Mapping[str, Any]) -> dict[str, JsonValue]:
     """A torrent as the daemon shows it, with the keys of `--json`."""
-    named = {"id": "infohash"}
-    return {named.get(key, _snake(key)): cast("JsonValue", value) for key, value in view.items()}
+    return {_snake(key): cast("JsonValue", value) for key, value in view.items()}
 
 
+@cache
 def _snake(key: str) -> str:
+    if key == "id":
+        return "infohash"
     return "".join([f"_{char.lower()}" if char.isupper() else char for char in key])
+
+
+def is_prefix(name: str) -> bool:
+    """Whether it may be the beginning of an infohash."""
+    return MIN_PREFIX <= len(name) <= 40 and _is_hex(name)
 
 
 def _is_hex(text: str) -> bool:

@@ -24,6 +24,8 @@ class Selection:
 
     Args:
         values: `3`, `1,4-6`, or a pattern such as `*.mkv` or `extras/*`, in any case of letters.
+        option: the option whose values they are.
+        listing: the command that numbers the files.
 
     Attributes:
         chosen_count: how many files were chosen; None until a torrent was looked at.
@@ -33,18 +35,25 @@ class Selection:
         typer.BadParameter: a value can mean no file of any torrent.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(
+        self,
+        values: Iterable[str],
+        option: str = "--select",
+        listing: str = "millstream info",
+    ) -> None:
+        self._option = option
+        self._listing = listing
         self._ranges: list[tuple[int, int]] = []
         self._patterns: list[str] = []
         self.chosen_count: int | None = None
         self.file_count = 0
         for value in values:
             if _NUMBERS.fullmatch(value):
-                self._ranges += map(_read_range, value.split(","))
+                self._ranges += [self._read_range(part) for part in value.split(",")]
             elif value:
                 self._patterns.append(value.casefold())
             else:
-                raise _bad("which file?")
+                raise self._bad("which file?")
 
     def __call__(self, metainfo: Metainfo) -> list[int]:
         """What `Engine.add` selects by: the chosen files among all that the torrent has.
@@ -73,8 +82,8 @@ class Selection:
         for first, last in self._ranges:
             if last > len(paths):
                 raise ConfigError(
-                    f"--select {first}{f'-{last}' if last != first else ''}: the torrent has "
-                    f"{plural(len(paths), 'file')}; `millstream info` numbers them"
+                    f"{self._option} {first}{f'-{last}' if last != first else ''}: the torrent has "
+                    f"{plural(len(paths), 'file')}; `{self._listing}` numbers them"
                 )
             chosen.update(range(first - 1, last))
         folded = [path.casefold() for path in paths]
@@ -82,25 +91,23 @@ class Selection:
             found = [index for index, path in enumerate(folded) if _matches(path, pattern)]
             if not found:
                 raise ConfigError(
-                    f"--select {safe_text(pattern)}: no file of the torrent has such a name; "
-                    "`millstream info` lists them"
+                    f"{self._option} {safe_text(pattern)}: no file of the torrent has such a name; "
+                    f"`{self._listing}` lists them"
                 )
             chosen.update(found)
         return sorted(chosen)
+
+    def _read_range(self, text: str) -> tuple[int, int]:
+        first, _, last = text.partition("-")
+        begin, end = int(first), int(last or first)
+        if not 1 <= begin <= end:
+            raise self._bad(f"{text} is no range of files: they are numbered from 1.")
+        return begin, end
+
+    def _bad(self, message: str) -> typer.BadParameter:
+        return typer.BadParameter(message, param_hint=f"'{self._option}'")
 
 
 def _matches(path: str, pattern: str) -> bool:
     """Whether the pattern means the whole path, or the file's name alone."""
     return fnmatchcase(path, pattern) or fnmatchcase(path.rpartition("/")[2], pattern)
-
-
-def _read_range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    begin, end = int(first), int(last or first)
-    if not 1 <= begin <= end:
-        raise _bad(f"{text} is no range of files: they are numbered from 1.")
-    return begin, end
-
-
-def _bad(message: str) -> typer.BadParameter:
-    return typer.BadParameter(message, param_hint="'--select'")

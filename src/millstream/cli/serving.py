@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,7 @@ async def serve(
     start: bool,
     listening: Callable[[ControlServer], None] | None = None,
     started: Callable[[ControlServer], None] | None = None,
+    beside: Callable[[ControlServer], AbstractAsyncContextManager[object]] | None = None,
 ) -> None:
     """Run the server until `POST /shutdown`, or until the task is cancelled.
 
@@ -63,6 +65,7 @@ async def serve(
         start: whether the engine starts at once.
         listening: called when clients can connect.
         started: called when the engine runs, too.
+        beside: gives what runs beside the engine, from before its start until before its end.
 
     Raises:
         NetworkError: a port is taken.
@@ -73,11 +76,12 @@ async def serve(
     async with ControlServer(config, engine) as server:
         if listening is not None:
             listening(server)
-        if start:
-            await server.start_engine()
-        if started is not None:
-            started(server)
-        await server.wait_shutdown()
+        async with nullcontext() if beside is None else beside(server):
+            if start:
+                await server.start_engine()
+            if started is not None:
+                started(server)
+            await server.wait_shutdown()
 
 
 def server_token(file: Path | None) -> str | None:

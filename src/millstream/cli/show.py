@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from millstream.cli.display import open_display
+from millstream.cli.file_table import file_lines
 from millstream.cli.formatting import (
     format_eta,
     format_percent,
@@ -14,7 +15,6 @@ from millstream.cli.formatting import (
     plural,
     safe_text,
 )
-from millstream.cli.list_torrents import state_words
 from millstream.cli.options import JsonOption
 from millstream.cli.remote import (
     DaemonOption,
@@ -25,6 +25,7 @@ from millstream.cli.remote import (
     find,
     torrent_path,
 )
+from millstream.cli.torrent_table import format_ratio
 
 if TYPE_CHECKING:
     from millstream.rpc.client import ControlClient
@@ -78,12 +79,16 @@ def lines(view: Mapping[str, Any], files: _Views, trackers: _Views, peers: _View
     """The torrent for people."""
     yield safe_text(view["name"])
     yield f"  infohash   {view['id']}"
-    state = f"  state      {state_words(view)}, {format_percent(view['progress'])}"
+    state = (
+        f"  state      {str(view['state']).replace('_', ' ')}, {format_percent(view['progress'])}"
+    )
     if view["eta"] is not None:
         state += f", {format_eta(view['eta'])} left"
     yield state
     if view["error"]:
-        yield f"  error      {safe_text(view['error'])}"
+        yield f"  error      {safe_text(view['error'])} ({view['errorKind']})"
+    elif view["whyIdle"]:
+        yield f"  idle       {safe_text(view['whyIdle'])}"
     if view["size"]:
         yield f"  size       {format_size(view['sizeDone'])} of {format_size(view['size'])}"
     yield f"  pieces     {view['piecesHave']:,} of {view['pieceCount']:,}"
@@ -92,15 +97,12 @@ def lines(view: Mapping[str, Any], files: _Views, trackers: _Views, peers: _View
         f"{format_rate(view['downloadRate'])}"
     )
     yield f"  sent       {format_size(view['totalUploaded'])}, now {format_rate(view['uploadRate'])}"
+    if view["ratio"] is not None:
+        yield f"  ratio      {format_ratio(view['ratio'])}"
     yield f"  directory  {safe_text(view['savePath'])}"
     if files:
         yield f"  {plural(len(files), 'file')}"
-    for file in files:
-        done = file["done"] / file["size"] if file["size"] else 1.0
-        yield (
-            f"    {file['index']:>3}  {format_percent(done):>7}  {format_size(file['size']):>9}  "
-            f"{safe_text(file['path'])}"
-        )
+        yield from (f"    {line}" for line in file_lines(files))
     for tracker in trackers:
         told = tracker["error"] or tracker["warning"]
         words = f": {safe_text(told)}" if told else ""

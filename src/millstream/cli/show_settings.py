@@ -94,18 +94,21 @@ COMMAND = settings
 def facts(setting: Setting, loaded: LoadedSettings) -> dict[str, JsonValue]:
     """The keys of a setting in `settings --json`.
 
-    `minimum` and `maximum` are null where there is none; `choices` unless it is one of a few.
+    `minimum` and `maximum` are null where there is none; `choices` unless it is one of a few;
+    `unit` is "size" (bytes), "rate" (bytes a second), "duration" (seconds) or null.
     """
-    from millstream.settings.values import plain
+    from millstream.settings.values import HIDDEN, plain
 
     choices = setting.choices
+    value = setting.of(loaded.settings)
     return {
         "name": setting.key,
-        "value": cast("JsonValue", plain(setting.of(loaded.config))),
+        "value": HIDDEN if setting.is_secret and value else cast("JsonValue", plain(value)),
         "default": cast("JsonValue", plain(setting.default)),
         "source": loaded.source_of(setting),
-        "variable": setting.variable,
+        "variable": setting.variable or None,
         "type": setting.kind.name.lower(),
+        "unit": None if setting.unit is None else setting.unit.name.lower(),
         "optional": setting.optional,
         "minimum": setting.low if math.isfinite(setting.low) else None,
         "maximum": setting.high if math.isfinite(setting.high) else None,
@@ -119,7 +122,7 @@ def show(console: Console, loaded: LoadedSettings, chosen: list[Setting]) -> Non
     """Print the settings, by groups."""
     from rich.text import Text
 
-    from millstream.settings.catalogue import all_sections
+    from millstream.settings.catalogue import sections_of
 
     there = "" if loaded.path.exists() else " (there is none)"
     console.print(
@@ -127,7 +130,7 @@ def show(console: Console, loaded: LoadedSettings, chosen: list[Setting]) -> Non
         soft_wrap=True,
     )
     wanted = {setting.path for setting in chosen}
-    for section in all_sections():
+    for section in sections_of(loaded.settings):
         inside = [setting for setting in section.settings if setting.path in wanted]
         if inside and section.path:
             console.print()
@@ -144,12 +147,13 @@ def show(console: Console, loaded: LoadedSettings, chosen: list[Setting]) -> Non
 def _lines(setting: Setting, loaded: LoadedSettings) -> Iterator[Text]:
     from rich.text import Text
 
-    from millstream.settings.values import to_toml
+    from millstream.settings.values import HIDDEN, to_toml
 
-    raw = setting.of(loaded.config)
+    raw = setting.of(loaded.settings)
     # None of a setting that cannot be None: its whole table is not there.
     is_set = raw is not None or setting.optional
-    value = f" = {safe_text(to_toml(raw))}" if is_set else " is not set"
+    written = HIDDEN if setting.is_secret and raw else safe_text(to_toml(raw))
+    value = f" = {written}" if is_set else " is not set"
     yield Text.assemble((setting.key, "bold"), value)
     source = safe_text(loaded.source_of(setting))
     if setting.path in loaded.given:
@@ -176,10 +180,12 @@ def _settings_path() -> Path:
 
 
 def _load(names: list[str] | None) -> tuple[LoadedSettings, list[Setting]]:
-    from millstream.settings.catalogue import all_settings
+    from millstream.settings.catalogue import sections_of
     from millstream.settings.loading import load
 
-    chosen = list(all_settings())
+    loaded = load()
+    sections = sections_of(loaded.settings)
+    chosen = [setting for section in sections for setting in section.settings]
     if names:
         for name in names:
             if not any(_is_of(setting, name) for setting in chosen):
@@ -187,7 +193,7 @@ def _load(names: list[str] | None) -> tuple[LoadedSettings, list[Setting]]:
                     f"{name} is no setting; `millstream settings` lists all", ExitCode.USAGE
                 )
         chosen = [each for each in chosen if any(_is_of(each, name) for name in names)]
-    return load(), chosen
+    return loaded, chosen
 
 
 def _is_of(setting: Setting, name: str) -> bool:

@@ -12,14 +12,16 @@ from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 
 NOBODY = ConnectionId(0)
+# Owns the blocks that were kept while the torrent was stopped: no connection has this id.
+RESTORED = ConnectionId(-1)
 
 
 class ActivePiece:
     """The blocks of one piece.
 
     Attributes:
-        owner: for each block, the connection it was last asked of or came from. After the last
-            block this is the list of contributors.
+        owner: for each block, the connection it was last asked of or came from, or RESTORED. After
+            the last block this is the list of contributors.
         received: for each block, 1 if it came.
         asked: for each block, 1 if it came or is awaited.
         missing: how many blocks have not come.
@@ -104,6 +106,18 @@ class ActivePiece:
             self.owner[block] = connection
         return others
 
+    def restore(self, block: int, data: memoryview) -> None:
+        """Store a block, of the right length, that came at another time; nobody is asked for it.
+
+        `view` must be set.
+        """
+        begin = block << BLOCK_SHIFT
+        self.view[begin : begin + len(data)] = data  # type: ignore[index]
+        self.owner[block] = RESTORED
+        self.received[block] = self.asked[block] = 1
+        self.missing -= 1
+        self.unrequested -= 1
+
     def ask_also(self, block: int, connection: ConnectionId, now: float) -> None:
         """Record that a second connection was asked for an awaited block."""
         self.requested_at[block] = now
@@ -184,11 +198,11 @@ class ActivePiece:
             owing.update(others)
         return owing
 
-    def contributors(self) -> set[ConnectionId]:
-        """The connections whose blocks are in the buffer."""
-        return {
-            owner for owner, received in zip(self.owner, self.received, strict=True) if received
-        }
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of the blocks that came."""
+        spare = self.block_count * BLOCK_LENGTH - self.length
+        return self.received.count(1) * BLOCK_LENGTH - spare * self.received[-1]
 
     @property
     def is_untouched(self) -> bool:

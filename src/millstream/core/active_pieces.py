@@ -18,6 +18,9 @@ from millstream.protocol.bitfield import piece_bit
 # However long its pieces are, a torrent may have so many at the disk before it begins no more: one
 # to hash, one to write, and one to come.
 MIN_UNWRITTEN_PIECES = 3
+# Pieces that are put back when a torrent starts get this part of the room that is left, so that a
+# thousand torrents that start at once leave some to those that have peers. Our own limit.
+RESTORED_SHARE = 2
 
 
 class BufferPool(Protocol):
@@ -87,6 +90,11 @@ class ActivePieces:
         if room <= 0:
             room = int(not self._pieces and not self._at_disk)
         return min(most, room)
+
+    @property
+    def restorable_bytes(self) -> int:
+        """Bytes of the pieces that may be put back now."""
+        return self._pool.room // RESTORED_SHARE
 
     def start(self, index: PieceIndex) -> ActivePiece:
         """Begin a piece, for which `startable` found room."""

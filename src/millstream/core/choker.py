@@ -101,13 +101,18 @@ class Choker:
         capacity: knows the limit, and how many slots suit it.
     """
 
+    __slots__ = (
+        *("_drawn_at", "_optimistic", "_rng", "_round_began", "_slots", "_standings"),
+        *("_turn_length", "capacity"),
+    )
+
     def __init__(self, slots: int | None, piece_length: int, rng: random.Random) -> None:
         self._slots = slots
         self._turn_length = TURN_PIECES * piece_length
         self._rng = rng
         self.capacity = UploadCapacity()
         self._standings: dict[ConnectionId, _Standing] = {}
-        self._optimistic: set[ConnectionId] = set()
+        self._optimistic: frozenset[ConnectionId] = frozenset()
         self._round_began: float | None = None
         self._drawn_at = 0.0
 
@@ -119,7 +124,7 @@ class Choker:
     def forget(self, connection: ConnectionId) -> None:
         """The peer is gone."""
         self._standings.pop(connection, None)
-        self._optimistic.discard(connection)
+        self._optimistic -= {connection}
 
     def choose(self, peers: Iterable[C], now: float, *, seeding: bool) -> tuple[list[C], list[C]]:
         """Decide. To be called as often as anything changed, and about twice a second.
@@ -147,7 +152,7 @@ class Choker:
             self._prove_capacity(wanting, now)
         served = self._regular(wanting, now, anew=is_round)
         served |= self._optimists(wanting, served, anew=is_draw, seeding=seeding)
-        self._optimistic &= served.keys()
+        self._optimistic = self._optimistic.intersection(served)
         unchoke = [peer for peer in served.values() if peer.am_choking]
         choke = [peer for peer in everyone if not peer.am_choking and peer.id not in served]
         for peer in unchoke:
@@ -196,7 +201,7 @@ class Choker:
             others.sort(key=lambda peer: self._rank(peer, now))
             for peer in others[: places - len(keep)]:
                 keep[peer.id] = peer
-                self._optimistic.discard(peer.id)
+            self._optimistic = self._optimistic.difference(keep)
         return keep
 
     def _optimists(
@@ -214,7 +219,7 @@ class Choker:
             holding = holding[: places - free]
         drawn = self._draw(waiting, free, seeding=seeding) if free > 0 else []
         chosen = {peer.id: peer for peer in (*holding, *drawn)}
-        self._optimistic.update(chosen)
+        self._optimistic = self._optimistic.union(chosen)
         return chosen
 
     @property

@@ -7,14 +7,16 @@ buffer, and when the piece is whole it goes to the disk as one verified write.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.active_pieces import ActivePieces, BufferPool
 from millstream.core.availability import Availability
 from millstream.core.config import TransferConfig
 from millstream.core.corruption import CorruptionTracker
-from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, Geometry
+from millstream.core.file_priority import PiecePriorities
+from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, Geometry, PieceIndex
+from millstream.core.partial_piece import PartialPiece, most_complete
 from millstream.core.peer import Peer
 from millstream.core.piece_picker import PiecePicker
 from millstream.core.requester import Requester
@@ -87,6 +89,16 @@ class Download:
     def is_suspect(self, index: int) -> bool:
         """Whether the piece failed before and should come from one peer alone."""
         return self._corruption.is_suspect(index)
+
+    def set_priorities(self, priorities: PiecePriorities) -> None:
+        """Want these pieces, in this order.
+
+        What is begun and not wanted any more is given up: nothing that is not wanted is asked for,
+        or given to the disk, from now on. What the disk has already it may write.
+        """
+        self.wanted = priorities.wanted
+        self.picker.prefer(priorities.classes)
+        self._give_up(every_piece(self._geometry.piece_count) & ~priorities.wanted)
 
     # Asking.
 
@@ -209,6 +221,30 @@ class Download:
                     peer.release(piece.index, block << BLOCK_SHIFT)
                 self.active.freed(piece)
 
+    def _give_up(self, pieces: int) -> None:
+        """Drop what came of these pieces, and tell the peers not to send the rest."""
+        count = self._geometry.piece_count
+        if not pieces & self.active.taken:
+            return
+        cancels: dict[ConnectionId, list[bytes]] = {}
+        for piece in [p for p in self.active if has_piece(pieces, p.index, count)]:
+            for connection in piece.awaited_connections():
+                for block in piece.release(connection):
+                    begin = block << BLOCK_SHIFT
+                    length = self._geometry.block_length(piece.index, block)
+                    self._peers[connection].release(piece.index, begin)
+                    cancels.setdefault(connection, []).append(
+                        messages.cancel(piece.index, begin, length)
+                    )
+            self.wasted += piece.received_bytes
+            self.active.abandon(piece)
+        for piece in [p for p in self.whole if has_piece(pieces, p.index, count)]:
+            self.whole.remove(piece)
+            self.wasted += piece.length
+            self.active.finish(piece.index)
+        for connection, packed in cancels.items():
+            self._peers[connection].link.send(b"".join(packed))
+
     def check_timeouts(self, now: float) -> bool:
         """Free the requests that were not answered in time; whether there were any."""
         freed = False
@@ -241,6 +277,44 @@ class Download:
         patience = max(least, self._config.request_timeout, OVERDUE_FACTOR * needed)
         peer.overdue_at = max(now + 1.0, oldest + patience)
         return bool(now - oldest > patience and self.release(peer, asked_before=now - patience))
+
+    # While the torrent is stopped.
+
+    def partial_pieces(self, most_bytes: int) -> list[PartialPiece]:
+        """Copy what came of unfinished pieces: at most so many bytes, the most complete first.
+
+        Suspect pieces are not worth keeping: they are to come from one peer.
+        """
+        return most_complete(
+            (piece for piece in self.active if not self.is_suspect(piece.index)), most_bytes
+        )
+
+    def restore_partial(self, partial: Iterable[PartialPiece]) -> int:
+        """Put back what came of pieces before; nobody will be blamed for it.
+
+        What is not missing, makes no sense, or finds no room is dropped. Call it while the torrent
+        is stopped, when `have` and `wanted` are known. Returns how many pieces were put back.
+        """
+        room = self.active.restorable_bytes
+        restored = 0
+        for kept in partial:
+            blocks = kept.blocks(self._geometry)
+            if not blocks or not self._may_begin(kept.index):
+                continue
+            room -= self._geometry.length_of(kept.index)
+            if room < 0:
+                break
+            piece = self.active.start(PieceIndex(kept.index))
+            self.active.give_buffer(piece)
+            for block, data in blocks:
+                piece.restore(block, data)
+            restored += 1
+        return restored
+
+    def _may_begin(self, index: int) -> bool:
+        """Whether the piece is missing, not begun, and may come from anywhere."""
+        missing = self.missing & ~self.active.taken
+        return has_piece(missing, index, self._geometry.piece_count) and not self.is_suspect(index)
 
     # The disk's answers.
 

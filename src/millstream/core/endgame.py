@@ -9,7 +9,7 @@ second gets a cancel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId
@@ -37,7 +37,7 @@ class Endgame:
     def __init__(self) -> None:
         self._looked_at = -REFRESH
         # Pieces with blocks that may be asked of one more peer, in the order they are given out.
-        self._owed: list[tuple[ActivePiece, list[int]]] = []
+        self._owed: Sequence[tuple[ActivePiece, list[int]]] = ()
 
     def duplicates(
         self,

@@ -93,11 +93,11 @@ class ExtensionSide:
         """Whether it takes messages of this extension."""
         return bool(self._ids.get(name))
 
-    def send(self, name: str, payload: bytes) -> None:
-        """Send a message of an extension that it supports; else nothing."""
+    def send(self, name: str, *payloads: bytes) -> None:
+        """Send messages of an extension that it supports; else nothing."""
         identity = self._ids.get(name)
         if identity:
-            self.link.send(extension.extended(identity, payload))
+            self.link.send(b"".join(extension.extended(identity, each) for each in payloads))
 
     def receive(self, identity: int, payload: memoryview, now: float) -> None:
         """Take an extended message. Raises RemoteProtocolError: drop the peer."""
@@ -146,27 +146,46 @@ class ExtensionExchange:
     Args:
         port: who is told.
         fetch: fetches the metadata; None if it is known.
-        pex: exchanges peers; None for a private torrent (BEP 27) and where it is switched off.
+        pex: whether peers are exchanged; not for a private torrent (BEP 27).
     """
 
-    def __init__(
-        self, port: ExtensionPort, fetch: MetadataFetch | None, pex: PexExchange | None
-    ) -> None:
+    __slots__ = (
+        *("_info", "_pex", "_serve", "_sides", "_takes_peers", "_withdrawn", "fetch", "port"),
+    )
+
+    def __init__(self, port: ExtensionPort, fetch: MetadataFetch | None, *, pex: bool) -> None:
         self.port = port
         self.fetch = fetch
-        self.pex = pex
-        self._serve = MetadataServe(None)
+        self._takes_peers = pex
+        self._info: bytes | None = None
+        # Made when there is somebody to talk to: most torrents of many have no peers.
+        self._pex: PexExchange | None = None
+        self._serve: MetadataServe | None = None
         self._sides: dict[ConnectionId, ExtensionSide] = {}
-        self._withdrawn: dict[str, int] = {}
+        self._withdrawn = False
+
+    @property
+    def pex(self) -> PexExchange | None:
+        """Exchanges peers, if that is allowed."""
+        if self._pex is None and self._takes_peers:
+            self._pex = PexExchange()
+        return self._pex
+
+    @property
+    def serve(self) -> MetadataServe:
+        """Answers requests for the metadata."""
+        if self._serve is None:
+            self._serve = MetadataServe(self._info)
+        return self._serve
 
     def metadata_known(self, info: bytes, *, private: bool) -> None:
         """Serve the metadata from now on, and never speak of a private torrent's peers."""
         self.fetch = None
-        self._serve = MetadataServe(info)
-        if private and self.pex is not None:
-            self.pex = None
-            if self._sides:  # who was told that we take peers is told that we do not
-                self._withdrawn = {"ut_pex": 0}
+        self._info, self._serve = info, None
+        if private and self._takes_peers:
+            self._pex, self._takes_peers = None, False
+            # Who was told that we take peers is told that we do not.
+            self._withdrawn = bool(self._sides)
 
     @property
     def has_peers(self) -> bool:
@@ -191,11 +210,12 @@ class ExtensionExchange:
 
     def remove(self, connection: ConnectionId, now: float) -> None:
         """The connection is closed."""
-        if self.pex is not None:
-            self.pex.remove_peer(connection)
+        if self._pex is not None:
+            self._pex.remove_peer(connection)
         if self._sides.pop(connection, None) is None:
             return
-        self._serve.remove_peer(connection)
+        if self._serve is not None:
+            self._serve.remove_peer(connection)
         if self.fetch is not None:
             self.fetch.remove_peer(connection)
             self._request_metadata(now)
@@ -205,12 +225,14 @@ class ExtensionExchange:
         self.drained(now)
         if self.fetch is not None:
             self._request_metadata(now)
-        if self.pex is not None:
-            for connection, message in self.pex.due(now):
+        if self._pex is not None:
+            for connection, message in self._pex.due(now):
                 self._sides[connection].send("ut_pex", ut_pex.encode(message))
 
     def drained(self, now: float) -> None:
         """Links that could not send can send again: answer requests for metadata that wait."""
+        if self._serve is None:
+            return
         for connection in self._serve.waiting():
             side = self._sides[connection]
             while answer := self._serve.resume(connection, now, side.link.unsent_bytes):
@@ -218,14 +240,14 @@ class ExtensionExchange:
 
     def our_messages(self) -> dict[str, int]:
         """The extensions that we take, with their ids; a private torrent takes no peers."""
-        if self.pex is not None:
+        if self._takes_peers:
             return dict(OUR_IDS)
         return {name: identity for name, identity in OUR_IDS.items() if name != "ut_pex"}
 
     def tell(self, ours: ExtensionHandshake) -> None:
         """Tell everyone by another handshake what has changed with us."""
         if self._withdrawn:
-            ours = replace(ours, messages={**ours.messages, **self._withdrawn})
+            ours = replace(ours, messages={**ours.messages, "ut_pex": 0})
         message = extension.extended(HANDSHAKE_ID, ours.encode())
         for side in self._sides.values():
             side.link.send(message)
@@ -252,7 +274,7 @@ class ExtensionExchange:
         """A peer's ut_metadata message (BEP 9)."""
         message = ut_metadata.parse(payload)
         if isinstance(message, MetadataRequest):
-            answer = self._serve.respond(side.connection, message, now, side.link.unsent_bytes)
+            answer = self.serve.respond(side.connection, message, now, side.link.unsent_bytes)
             if answer is not None:
                 side.send("ut_metadata", ut_metadata.encode(answer))
         elif self.fetch is None or message is None:

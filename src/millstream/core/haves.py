@@ -1,4 +1,4 @@
-"""Telling the peers which pieces we got.
+"""Telling the peers which pieces we got, and which we lost.
 
 Every piece is news to every peer, so what is kept small is the number of sends: the more peers
 listen, the longer the news is collected. Few hear of a piece in the tick in which it is written.
@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from millstream.core.peer import Peer
-from millstream.protocol import messages
+from millstream.core.piece_set import members
+from millstream.protocol import lt_donthave, messages
+from millstream.protocol.bitfield import has_piece
 
 # Peers told a second, all together; each takes a system call. 250 peers hear four times a second.
 MAX_TOLD_PER_SECOND = 1000
 # So few hear at once: among them the next tick may be half a second away, and a super seed (BEP 16)
 # would show its next piece only then.
 ALWAYS_TOLD = 10
+# Lost pieces that a peer is told of one by one, 10 bytes each; of more it hears sooner if it connects
+# again. We take no more of others (`core.metadata_peer`).
+MAX_WITHDRAWN = 1024
 
 
 class Haves:
@@ -47,3 +52,19 @@ class Haves:
         if len(peers) > ALWAYS_TOLD:
             self._next_at += len(peers) / MAX_TOLD_PER_SECOND
         self._pieces = []
+
+    def withdraw(self, lost: int, count: int, peers: Collection[Peer]) -> None:
+        """We no longer have the pieces of this set, of `count`: say so (BEP 54).
+
+        Whoever lacks some of them and cannot be told is disconnected: else it would ask us for them
+        again and again. When it comes back it is greeted with what we have.
+        """
+        self._pieces = [piece for piece in self._pieces if not has_piece(lost, piece, count)]
+        few = lost.bit_count() <= MAX_WITHDRAWN
+        payloads = [lt_donthave.encode(piece) for piece in members(lost, count)] if few else []
+        for peer in peers:
+            extensions = peer.extensions
+            if few and extensions is not None and extensions.supports("lt_donthave"):
+                extensions.send("lt_donthave", *payloads)
+            elif lost & ~peer.pieces:
+                peer.link.close("we lost pieces that it takes us to have")

@@ -17,6 +17,7 @@ class IdleReason(enum.Enum):
     """What keeps a torrent from moving."""
 
     STOPPED = "stopped"
+    QUEUED = "waits in the queue"
     FAILED = "failed"
     DISK = "waits for the disk"
     RATE_LIMIT = "waits for the rate limit"
@@ -53,6 +54,7 @@ class IdleFacts:
     Attributes:
         state: what the torrent is doing.
         error: why it is in the error state.
+        queue_position: its place in the engine's order, from 0.
         is_moving: whether data came lately (was sent lately, of a torrent that seeds).
         is_disk_full: whether the disk took all it can.
         is_limited: whether a rate limit holds its peers.
@@ -73,6 +75,7 @@ class IdleFacts:
 
     state: TorrentState
     error: str | None = None
+    queue_position: int | None = None
     is_moving: bool = False
     is_disk_full: bool = False
     is_limited: bool = False
@@ -96,6 +99,11 @@ def why_idle(facts: IdleFacts) -> Idleness | None:
     match facts.state:
         case TorrentState.STOPPED:
             return Idleness(IdleReason.STOPPED, "it is stopped")
+        case TorrentState.QUEUED:
+            text = "it waits for its turn in the queue"
+            if facts.queue_position is not None:
+                text += f", position {facts.queue_position + 1}"  # people count from 1
+            return Idleness(IdleReason.QUEUED, text)
         case TorrentState.ERROR:
             return Idleness(IdleReason.FAILED, facts.error or "it failed")
         case TorrentState.CHECKING:

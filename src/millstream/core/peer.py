@@ -55,6 +55,12 @@ class PeerExtensions(Protocol):
     def receive(self, identity: int, payload: memoryview, now: float) -> None:
         """Take an extended message (BEP 10). Raises RemoteProtocolError: drop the peer."""
 
+    def supports(self, name: str) -> bool:
+        """Whether the peer takes messages of this extension."""
+
+    def send(self, name: str, *payloads: bytes) -> None:
+        """Send messages of an extension, if the peer takes them."""
+
 
 class PeerEvents(Protocol):
     """What a peer's messages mean for the torrent."""

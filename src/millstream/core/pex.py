@@ -81,6 +81,8 @@ class PexExchange:
     peers that came and said where they listen.
     """
 
+    __slots__ = ("_kinds", "_listening", "_live", "_next_at", "_partners")
+
     def __init__(self) -> None:
         self._partners: dict[ConnectionId, _Partner] = {}
         self._listening: dict[ConnectionId, PexPeer] = {}

@@ -2,7 +2,8 @@
 
 What a peer is asked for, in order:
 
-1. blocks that nobody was asked for, of pieces already begun;
+1. blocks that nobody was asked for, of pieces already begun, however much they are wanted: a piece
+   is of use to nobody, and holds room, until it is whole;
 2. in sequential mode, blocks that a much slower peer sits on (`core.stealing`);
 3. new pieces, by the picker, while there is room;
 4. if that was nothing, in the endgame or when slower peers hold all the room: what these sit on, or
@@ -179,7 +180,8 @@ class Requester:
                 self.starved[peer.id] = peer
                 break
             if peer.suggested and not self._picker.sequential:
-                candidates = candidates & piece_set(peer.suggested, self._count) or candidates
+                suggested = piece_set(peer.suggested, self._count)
+                candidates = self._picker.foremost(candidates) & suggested or candidates
             if peer.run_at is None:
                 picked = self._picker.pick(candidates, startable)
             else:

@@ -90,11 +90,11 @@ class SuperSeeding:
                 self._out |= bit
                 peer.link.send(messages.have(piece))
 
-    def end(self) -> None:
-        """Show everything to everyone."""
+    def end(self, have: int) -> None:
+        """Show everyone all that we have, a set of pieces."""
         for connection, peer in self._peers.items():
             # BEP 6 has "have all" only right after the handshake.
-            hidden = every_piece(self._count) & ~(self._shown[connection] | peer.pieces)
+            hidden = have & ~(self._shown[connection] | peer.pieces)
             if hidden:
                 peer.link.send(messages.haves(members(hidden, self._count)))
         for book in (self._peers, self._shown, self._current, self._due):

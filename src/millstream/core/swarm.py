@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from heapq import nsmallest
 
+from millstream.core.bans import Bans
 from millstream.core.candidates import Candidates
 from millstream.core.config import SwarmConfig
 from millstream.core.host_kind import HostKind, host_kind
@@ -15,10 +16,6 @@ from millstream.core.peer_priority import peer_priority
 from millstream.protocol.compact import MAX_PORT, PeerAddress
 
 __all__ = ["KnownPeer", "PeerSource", "PeerState", "Swarm"]
-
-# Bans that are kept, of addresses and of hosts each; then the oldest are forgotten. Every one of
-# them took its peer a connection and a proof of guilt.
-MAX_BANS = 10_000
 
 # When there is no room for a new peer, this share of the known ones goes at once, so that a flood
 # of addresses does not sort all the known ones for each.
@@ -31,6 +28,9 @@ _MAY_NAME_HOSTS = NAMED | PeerSource.TRACKER
 # Whoever says these was told so by the peer, lately: worth one more try of a peer given up.
 _FRESH_NEWS = PeerSource.TRACKER | PeerSource.LSD | PeerSource.INCOMING
 
+# Stands for the candidates of a torrent that never had any; nobody is ever added to it.
+_NO_CANDIDATES = Candidates()
+
 
 class Swarm:
     """Known peers by address, and bans.
@@ -41,16 +41,16 @@ class Swarm:
             in the order in which they became known, as the user's always are.
     """
 
+    __slots__ = ("_bans", "_config", "_leeches", "_mentions", "_ours", "_peers", "_rng", "_seeds")
+
     def __init__(self, config: SwarmConfig | None = None, rng: random.Random | None = None) -> None:
         self._config = config or SwarmConfig()
         self._rng = rng
         self._peers: dict[PeerAddress, KnownPeer] = {}
         # Apart, so that who only uploads does not look through all that have everything.
-        self._leeches = Candidates()
-        self._seeds = Candidates()
-        self._ours: dict[bool, PeerAddress] = {}  # by whether it is IPv6
-        self._banned: dict[PeerAddress, None] = {}
-        self._banned_hosts: dict[str, None] = {}
+        self._leeches = self._seeds = _NO_CANDIDATES
+        self._ours: tuple[PeerAddress, ...] = ()  # of each family one
+        self._bans: Bans | None = None
         self._mentions = 0
 
     def __len__(self) -> int:
@@ -126,9 +126,10 @@ class Swarm:
         Trackers and peers tell (BEP 24, `yourip` of BEP 10); whom of them to believe is decided
         elsewhere. There is one address of each family.
         """
-        if self._ours.get(address.is_ipv6) == address:
+        if address in self._ours:
             return
-        self._ours[address.is_ipv6] = address
+        others = [each for each in self._ours if each.is_ipv6 != address.is_ipv6]
+        self._ours = (*others, address)
         if (ourselves := self._peers.get(address)) is not None:
             self._withdraw(ourselves)
             del self._peers[address]
@@ -140,8 +141,10 @@ class Swarm:
 
     def priority(self, address: PeerAddress) -> int | None:
         """The canonical priority of a peer (BEP 40); None while our own address is unknown."""
-        ours = self._ours.get(address.is_ipv6)
-        return None if ours is None else peer_priority(ours, address)
+        for ours in self._ours:
+            if ours.is_ipv6 == address.is_ipv6:
+                return peer_priority(ours, address)
+        return None
 
     # Whom to try.
 
@@ -265,22 +268,20 @@ class Swarm:
         peer = self._peers.pop(address, None)
         if peer is not None:
             self._withdraw(peer)
-        self._banned[address] = None
-        _limit(self._banned)
-        if incoming:
-            self._banned_hosts[address.host] = None
-            _limit(self._banned_hosts)
+        if self._bans is None:
+            self._bans = Bans()
+        self._bans.add(address, incoming=incoming)
 
     def is_banned(self, address: PeerAddress, *, incoming: bool) -> bool:
         """Whether the peer was banned."""
-        return (incoming and address.host in self._banned_hosts) or address in self._banned
+        return self._bans is not None and self._bans.has(address, incoming=incoming)
 
     # Inside.
 
     def _is_acceptable(self, address: PeerAddress, source: PeerSource) -> bool:
-        if not 0 < address.port <= MAX_PORT or address in self._banned:
+        if not 0 < address.port <= MAX_PORT or self.is_banned(address, incoming=False):
             return False
-        if address in self._ours.values():
+        if address in self._ours:
             return False
         kind = host_kind(address.host)
         return kind > HostKind.NAME or (kind is HostKind.NAME and bool(source & _MAY_NAME_HOSTS))
@@ -338,8 +339,11 @@ class Swarm:
 
     def _offer(self, peer: KnownPeer) -> None:
         """Let a peer be tried, if it is not in use and not given up."""
-        if peer.state is PeerState.IDLE and not self._is_given_up(peer):
-            (self._seeds if peer.is_seed else self._leeches).add(peer)
+        if peer.state is not PeerState.IDLE or self._is_given_up(peer):
+            return
+        if self._leeches is _NO_CANDIDATES:
+            self._leeches, self._seeds = Candidates(), Candidates()
+        (self._seeds if peer.is_seed else self._leeches).add(peer)
 
     def _withdraw(self, peer: KnownPeer) -> None:
         """Let a peer not be tried; its place among the candidates may depend on what changes."""
@@ -354,7 +358,3 @@ class Swarm:
             return None if seed is None else self._seeds
         return self._seeds if seed is not None and seed < leech else self._leeches
 
-
-def _limit(bans: dict[PeerAddress, None] | dict[str, None]) -> None:
-    if len(bans) > MAX_BANS:
-        del bans[next(iter(bans))]  # type: ignore[arg-type]

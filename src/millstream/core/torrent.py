@@ -8,7 +8,7 @@ they are joined, and what happened to one is told to the other.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from millstream.core.active_piece import ActivePiece
@@ -16,9 +16,11 @@ from millstream.core.active_pieces import BufferPool
 from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
 from millstream.core.download import Download
+from millstream.core.file_priority import PiecePriorities
 from millstream.core.geometry import ConnectionId, Geometry
 from millstream.core.haves import Haves
 from millstream.core.newcomers import Newcomers
+from millstream.core.partial_piece import PartialPiece
 from millstream.core.peer import Peer
 from millstream.core.piece_set import members
 from millstream.core.super_seeding import SuperSeeding
@@ -98,6 +100,8 @@ class TorrentMachine:
             self.download.receive_block
         )
         self._haves = Haves()
+        # Pieces that peers may take us to have, though they are gone.
+        self._lost = 0
         self._super_seeding: SuperSeeding | None = None
         self._slots_stale = False
         self._room_freed = self._blocks_freed = False
@@ -129,19 +133,50 @@ class TorrentMachine:
             self.download.active.clear()
         self._port.state_changed(before, after)
 
-    def checked(self, have: int) -> None:
-        """The files were checked: `have` is the set of the pieces found good."""
+    def checked(self, have: int, partial: Iterable[PartialPiece] = ()) -> None:
+        """The files were checked: `have` is the set of the pieces found good.
+
+        Of those that are missing some may have come in part before.
+        """
         self.download.have = have
+        self.download.restore_partial(partial)
         self.go_on()
 
     def go_on(self) -> None:
         """Download or seed, whichever is due."""
         self.set_state(TorrentState.SEEDING if self.is_complete else TorrentState.DOWNLOADING)
 
-    def set_wanted(self, wanted: int) -> None:
-        """Want the pieces of this set; pieces begun are finished either way."""
-        self.download.wanted = wanted
-        self._blocks_freed = True
+    def set_priorities(self, priorities: PiecePriorities) -> None:
+        """Want these pieces, in this order; what is begun and not wanted any more is given up."""
+        self.download.set_priorities(priorities)
+        self._wants_changed()
+
+    def lose(self, pieces: int) -> int:
+        """Files were changed under us: these pieces of ours are no longer what they should be.
+
+        The peers are told, what they asked for of it is refused, and what is wanted of it is
+        fetched again. Super seeding ends, for we are no seed now.
+
+        Returns:
+            The set of those that we had.
+        """
+        lost = pieces & self.download.have
+        if lost:
+            self.download.have ^= lost
+            self._lost |= lost
+            self.super_seeding = False
+            self._haves.withdraw(lost, self.geometry.piece_count, list(self.peers.values()))
+            self.upload.pieces_lost(lost)
+            self._wants_changed()
+        return lost
+
+    def _wants_changed(self) -> None:
+        """Tell the peers whether we want something of them, ask for it, or cease to."""
+        missing = self.download.missing
+        for peer in list(self.peers.values()):
+            peer.set_interested(bool(peer.pieces & missing))
+        self._room_freed = self._blocks_freed = True
+        self.touched.update(self.peers)
         if self.is_active:
             self.go_on()
 
@@ -161,7 +196,7 @@ class TorrentMachine:
                 self.geometry.piece_count, self.download.availability, self._rng
             )
         elif not wanted and self._super_seeding is not None:
-            self._super_seeding.end()
+            self._super_seeding.end(self.download.have)
             self._super_seeding = None
 
     def _end_super_seeding(self) -> None:
@@ -253,7 +288,7 @@ class TorrentMachine:
         if not has_piece(self.download.have, index, self.geometry.piece_count) or (
             self._super_seeding is not None and self._super_seeding.hides(peer, index)
         ):
-            if not peer.fast:
+            if not peer.fast and not has_piece(self._lost, index, self.geometry.piece_count):
                 raise RemoteProtocolError(f"request for piece {index}, which we do not have")
             peer.refuse(index, begin, length)
             return

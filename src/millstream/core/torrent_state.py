@@ -8,9 +8,10 @@ from millstream.errors import LocalProtocolError
 
 
 class TorrentState(enum.Enum):
-    """What a torrent is doing."""
+    """What a torrent is doing. QUEUED waits until the queue lets it run."""
 
     STOPPED = "stopped"
+    QUEUED = "queued"
     FETCHING_METADATA = "fetching metadata"
     CHECKING = "checking"
     DOWNLOADING = "downloading"
@@ -20,30 +21,44 @@ class TorrentState(enum.Enum):
 
 _WAYS = {
     TorrentState.STOPPED: {
+        TorrentState.QUEUED,
         TorrentState.FETCHING_METADATA,
         TorrentState.CHECKING,
         TorrentState.DOWNLOADING,
         TorrentState.SEEDING,
+        TorrentState.ERROR,
+    },
+    TorrentState.QUEUED: {
+        TorrentState.FETCHING_METADATA,
+        TorrentState.CHECKING,
+        TorrentState.DOWNLOADING,
+        TorrentState.SEEDING,
+        TorrentState.STOPPED,
+        TorrentState.ERROR,
     },
     TorrentState.FETCHING_METADATA: {
         TorrentState.CHECKING,
+        TorrentState.QUEUED,
         TorrentState.STOPPED,
         TorrentState.ERROR,
     },
     TorrentState.CHECKING: {
         TorrentState.DOWNLOADING,
         TorrentState.SEEDING,
+        TorrentState.QUEUED,
         TorrentState.STOPPED,
         TorrentState.ERROR,
     },
     TorrentState.DOWNLOADING: {
         TorrentState.SEEDING,
+        TorrentState.QUEUED,
         TorrentState.STOPPED,
         TorrentState.CHECKING,
         TorrentState.ERROR,
     },
     TorrentState.SEEDING: {
         TorrentState.DOWNLOADING,
+        TorrentState.QUEUED,
         TorrentState.STOPPED,
         TorrentState.CHECKING,
         TorrentState.ERROR,
@@ -53,6 +68,7 @@ _WAYS = {
         TorrentState.CHECKING,
         TorrentState.DOWNLOADING,
         TorrentState.SEEDING,
+        TorrentState.QUEUED,
         TorrentState.STOPPED,
     },
 }

@@ -12,6 +12,7 @@ from millstream.core.newcomers import Newcomers
 from millstream.core.peer import Peer
 from millstream.core.suggestions import Suggestions
 from millstream.core.upload_queue import Run
+from millstream.protocol.bitfield import has_piece
 from millstream.protocol.messages import BLOCK_LENGTH
 
 # The longest run that is read and sent at once, and how much of one peer's data may be on its way
@@ -52,6 +53,11 @@ class Upload:
         waiting: the peers that have requests waiting, under a limit the next one first.
     """
 
+    __slots__ = (
+        *("_asking", "_config", "_newcomers", "_peers", "_server", "_suggestions"),
+        *("choker", "limiter", "waiting"),
+    )
+
     def __init__(
         self,
         peers: Mapping[ConnectionId, Peer],
@@ -87,6 +93,17 @@ class Upload:
         """Drop a waiting request. One that is being served is answered (BEP 6 allows both)."""
         if peer.uploads.cancel(index, begin, length):
             peer.refuse(index, begin, length)
+
+    def pieces_lost(self, lost: int) -> None:
+        """We no longer have these pieces, a set: refuse what waits for them."""
+        for peer in list(self.waiting.values()):
+            for run in peer.uploads.clear():
+                is_lost = has_piece(lost, run.index, peer.piece_count)
+                for begin, length in run.blocks():
+                    if is_lost:
+                        peer.refuse(run.index, begin, length)
+                    else:
+                        peer.uploads.add(run.index, begin, length)
 
     def set_capacity(self, limit: int | None) -> None:
         """Say how much may be sent, bytes a second, for the number of slots; None: no limit."""

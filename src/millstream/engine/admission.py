@@ -31,6 +31,8 @@ class Admission:
         listens_at: told where a peer that came to us can be reached, if a second connection shows it.
     """
 
+    __slots__ = ("_info_hash", "_links", "_listens_at", "_peer_id", "_swarm", "_turnover")
+
     def __init__(
         self,
         info_hash: InfoHash,

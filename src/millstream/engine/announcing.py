@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.journal import Journal
 from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import MillstreamError, TrackerError
@@ -23,6 +24,8 @@ from millstream.tracker.http_announce import announce_url, parse_announce
 
 # Announces of one torrent at a time; libtorrent's `max_concurrent_http_announces` is 50 for all.
 MAX_CONCURRENT_ANNOUNCES = 20
+
+_NOTHING_YET = (0, 0)
 
 
 class Announcing:
@@ -46,7 +49,16 @@ class Announcing:
         external_ip: takes our address as a tracker sees it (BEP 24); trackers may lie.
         families: 4, 6 or both: what this host has.
         udp: shared by all torrents; None makes one for this torrent.
+        journal: where what happens goes; None makes one.
+        turns: says when a torrent may announce, of all; None makes them for this one.
     """
+
+    __slots__ = (
+        *("_allow_local", "_announcer", "_base", "_config", "_counters", "_deliver"),
+        *("_external_ip", "_farewell", "_has_turn", "_http", "_info_hash", "_is_running"),
+        *("_journal", "_key", "_owns_udp", "_peer_id", "_port", "_room", "_start_again"),
+        *("_tasks", "_timer", "_turns", "_udp"),
+    )
 
     def __init__(
         self,
@@ -66,25 +78,29 @@ class Announcing:
         external_ip: Callable[[str], None] | None = None,
         families: Sequence[int] = (4, 6),
         udp: UdpTrackers | None = None,
+        journal: Journal | None = None,
+        turns: AnnounceTurns | None = None,
     ) -> None:
         self._info_hash = info_hash
-        self._journal = Journal(info_hash)
+        self._journal = journal or Journal(info_hash)
         self._peer_id = peer_id
         self._key = key
         self._port = port
         self._counters = counters
         self._http = http
-        self._config = replace(config, http=config.http and http is not None)
+        self._config = replace(config, http=False) if http is None and config.http else config
         self._deliver = deliver
         self._allow_local = allow_local or config.allow_local
         self._external_ip = external_ip
         self._udp = udp or UdpTrackers(network, rng, config)
         self._owns_udp = udp is None
         self._announcer = Announcer(tiers, rng, self._config, families)
-        self._base = (0, 0)
+        self._base = _NOTHING_YET
         self._tasks: dict[asyncio.Task[None], Announce] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._room = asyncio.Semaphore(MAX_CONCURRENT_ANNOUNCES)
+        self._room: asyncio.Semaphore | None = None
+        self._turns = turns or AnnounceTurns()
+        self._has_turn = False
         self._is_running = False
         self._start_again = False
         self._farewell: asyncio.Task[None] | None = None
@@ -95,24 +111,25 @@ class Announcing:
             self._start_again = True
         elif not self._is_running:
             self._is_running = True
-            self._base = self._counters()[:2]
+            uploaded, downloaded, _ = self._counters()
+            self._base = (uploaded, downloaded) if uploaded or downloaded else _NOTHING_YET
             self._announcer.start(asyncio.get_running_loop().time())
-            self._proceed()
+            self.proceed()
 
     def completed(self) -> None:
         """The last piece was downloaded: tell the trackers. Only if it was while announcing."""
         self._announcer.completed(asyncio.get_running_loop().time())
-        self._proceed()
+        self.proceed()
 
     def reannounce(self) -> None:
         """The user wants an announce, as soon as each tracker's `min interval` allows."""
         self._announcer.reannounce(asyncio.get_running_loop().time())
-        self._proceed()
+        self.proceed()
 
     def seek_peers(self) -> None:
         """Peers are few: announce earlier than regularly, within bounds. May be called often."""
         self._announcer.seek_peers()
-        self._proceed()
+        self.proceed()
 
     @property
     def wants_peers(self) -> bool:
@@ -142,6 +159,7 @@ class Announcing:
     async def _say_farewell(self, seconds: float) -> None:
         try:
             self._is_running = False
+            self._turns.leave(self)
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -180,21 +198,37 @@ class Announcing:
         with contextlib.suppress(MillstreamError):
             await self._ask(announce)
 
-    def _proceed(self) -> None:
-        """Begin what is due, and wake up for what comes next."""
-        if not self._is_running:
-            return
-        loop = asyncio.get_running_loop()
-        for announce in self._announcer.due(loop.time()):
-            task = loop.create_task(self._announce(announce))
-            self._tasks[task] = announce
-            task.add_done_callback(self._tasks.pop)
+    def proceed(self) -> None:
+        """Begin what is due, if it is this torrent's turn, and wake up for what comes next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if not self._is_running:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._announcer.next_due() <= now:
+            if not self._has_turn and not self._turns.take(self):
+                return  # it is called again
+            self._has_turn = True
+            for announce in self._announcer.due(now):
+                task = loop.create_task(self._announce(announce))
+                self._tasks[task] = announce
+                task.add_done_callback(self._ended)
+            if not self._tasks:
+                self._give_turn_back()
         next_due = self._announcer.next_due()
         if next_due < math.inf:
-            self._timer = loop.call_at(next_due, self._proceed)
+            self._timer = loop.call_at(next_due, self.proceed)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not self._tasks:
+            self._give_turn_back()
+
+    def _give_turn_back(self) -> None:
+        self._has_turn = False
+        self._turns.give_back()
 
     async def _announce(self, announce: Announce) -> None:
         loop = asyncio.get_running_loop()
@@ -211,9 +245,11 @@ class Announcing:
                 self._external_ip(response.external_ip)
             if response.peers:
                 self._deliver(list(response.peers))
-        self._proceed()
+        self.proceed()
 
     async def _ask(self, announce: Announce) -> AnnounceResponse:
+        if self._room is None:
+            self._room = asyncio.Semaphore(MAX_CONCURRENT_ANNOUNCES)
         async with self._room:
             uploaded, downloaded, left = self._counters()
             request = AnnounceRequest(

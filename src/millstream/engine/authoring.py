@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from millstream.core.geometry import Geometry, choose_piece_length
 from millstream.engine.piece_hasher import PieceHasher
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.errors import EngineError, StorageError
 from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
 from millstream.storage.layout import FileLayout, StoredFile
+from millstream.storage.placement import Placement
 
 # Nothing is known of the torrent while its pieces are hashed.
 _NAMELESS = InfoHash(bytes(20))
@@ -47,9 +49,11 @@ async def _hash_pieces(
                 return
             yield piece
 
-    hasher = PieceHasher(disk, _NAMELESS, root, layout, unfailed(), keep)
+    own = TorrentDisk(_NAMELESS, Placement(layout, root, ""), disk)
+    hasher = PieceHasher(own, unfailed(), keep)
 
     def take(results: list[DiskResult]) -> None:
+        own.delivered(len(results))
         for result in results:
             hasher.take(result)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from millstream.core.piece_set import members
+from millstream.core.piece_set import members, set_of_ranges
 from millstream.engine.piece_hasher import PieceHasher
+from millstream.engine.torrent_disk import TorrentDisk, stored_paths
 from millstream.errors import StorageError
-from millstream.interfaces.disk import DiskQueue, DiskResult, Extent
+from millstream.interfaces.disk import DiskResult, Extent
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.bitfield import every_piece, piece_set
 from millstream.protocol.metainfo import Metainfo
-from millstream.storage.layout import FileLayout
 
 
 class Checker:
@@ -19,44 +19,40 @@ class Checker:
 
     Args:
         metainfo: the torrent.
-        layout: where its pieces lie.
-        root: under which directory.
         disk: reads and hashes; whoever receives its results passes them to `take`.
         progress: called with the number of pieces looked at so far.
         among: the set (an int) of the pieces to look at; None for all. The others count as looked
             at.
+
+    Attributes:
+        sizes: of the files that are there, by path, once it ran.
     """
 
     def __init__(
         self,
         metainfo: Metainfo,
-        layout: FileLayout,
-        root: str,
-        disk: DiskQueue,
+        disk: TorrentDisk,
         progress: Callable[[int], None],
         among: int | None = None,
     ) -> None:
         everything = every_piece(metainfo.piece_count)
         self._metainfo = metainfo
-        self._layout = layout
-        self._root = root
+        self._placement = disk.placement
         self._progress = progress
-        self._sizes: dict[str | None, int] = {}
+        self.sizes: dict[str | None, int] = {}
         self._good: list[int] = []
         self._among = everything if among is None else among
         self._checked = metainfo.piece_count - self._among.bit_count()
-        self._hasher = PieceHasher(
-            disk, metainfo.info_hash, root, layout, self._present(), self._hashed
-        )
+        self._hasher = PieceHasher(disk, self._present(), self._hashed)
 
     async def run(self, files: FileSystem) -> int:
         """Check everything; returns the set (an int) of good pieces. Cancelling stops it."""
         if self._among:
-            paths = self._layout.paths
-            for path, found in zip(paths, await files.stat_many(self._root, paths), strict=True):
+            root, paths = self._placement.root, stored_paths(self._placement)
+            for path, found in zip(paths, await files.stat_many(root, paths), strict=True):
                 if found is not None and not found.is_directory:
-                    self._sizes[path] = found.size
-        if self._sizes:
+                    self.sizes[path] = found.size
+        if self.sizes:
             await self._hasher.run()
         self._progress(self._metainfo.piece_count)
         return piece_set(self._good, self._metainfo.piece_count)
@@ -74,13 +70,16 @@ class Checker:
 
     def _present(self) -> Iterator[int]:
         """The pieces that can be there, by the sizes of their files."""
-        for piece in members(self._among, self._metainfo.piece_count):
-            if all(self._exists(extent) for extent in self._layout.piece_extents(piece)):
+        count = self._metainfo.piece_count
+        nowhere = set_of_ranges(self._placement.placeless_pieces(), count)
+        self._checked += (self._among & nowhere).bit_count()
+        for piece in members(self._among & ~nowhere, count):
+            if all(self._exists(extent) for extent in self._placement.piece_extents(piece)):
                 yield piece
             else:
                 self._checked += 1
 
     def _exists(self, extent: Extent) -> bool:
         return extent.path is None or (
-            self._sizes.get(extent.path, -1) >= extent.offset + extent.length
+            self.sizes.get(extent.path, -1) >= extent.offset + extent.length
         )

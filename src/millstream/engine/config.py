@@ -8,9 +8,12 @@ from typing import ClassVar
 
 from millstream.config_ranges import Ranges, check_ranges
 from millstream.core.config import SwarmConfig, TransferConfig
+from millstream.core.goals_config import GoalsConfig
 from millstream.core.limits_config import LimitsConfig
+from millstream.core.queue_config import QueueConfig
 from millstream.interfaces.disk import DiskConfig
 from millstream.protocol.mse_keys import CryptoMethod
+from millstream.storage.config import StorageConfig
 from millstream.tracker.config import TrackerConfig
 
 
@@ -129,8 +132,11 @@ class EngineConfig:
         transfer: requests, buffers and upload slots.
         swarm: whom to connect to and whom to keep.
         disk: threads, handles and allocation.
+        storage: whether the disks are there, and what is on them.
         encryption: of connections.
         limits: of the rates.
+        queue: how many torrents work at the same time.
+        goals: when a torrent has seeded enough.
         trackers: how to announce.
         seed: for the engine's random choices; None draws one. With a seed and in virtual time an
             engine does the same every time.
@@ -140,7 +146,10 @@ class EngineConfig:
     transfer: TransferConfig = field(default_factory=TransferConfig)
     swarm: SwarmConfig = field(default_factory=SwarmConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
     encryption: EncryptionConfig = field(default_factory=EncryptionConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    queue: QueueConfig = field(default_factory=QueueConfig)
+    goals: GoalsConfig = field(default_factory=GoalsConfig)
     trackers: TrackerConfig = field(default_factory=TrackerConfig)
     seed: int | None = None

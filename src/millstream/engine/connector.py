@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from millstream.core.config import SwarmConfig
@@ -17,6 +18,10 @@ from millstream.errors import NetworkError
 from millstream.interfaces.network import Connection, ConnectionHandler, Network
 from millstream.protocol.compact import PeerAddress
 
+# Torrents among which attempts are given out in one round, those that waited longest: of ten thousand
+# that look for peers, a round must not look at all.
+MAX_IN_ROUND = 200
+
 
 class Seeker(Protocol):
     """A torrent that looks for peers.
@@ -26,6 +31,9 @@ class Seeker(Protocol):
     """
 
     swarm: Swarm
+
+    def wake(self) -> None:
+        """An attempt ended, or nobody was to be tried: look what is next, soon."""
 
     @property
     def links(self) -> Collection[ConnectionId]:
@@ -152,6 +160,14 @@ class Connector(Generic[S]):
             self._wanting[seeker] = None
             self._wake()
 
+    def is_waiting(self, seeker: S) -> bool:
+        """Whether the torrent's due peers are going to be tried without being asked for again."""
+        return seeker in self._wanting
+
+    def room_freed(self) -> None:
+        """A connection is gone, of whomever."""
+        self._wake()
+
     def cancel(self, seeker: S) -> None:
         """The torrent stops: abandon its attempts, and connections whose handshake is not done."""
         self._wanting.pop(seeker, None)
@@ -178,7 +194,8 @@ class Connector(Generic[S]):
 
     def connection_count(self, seeker: S) -> int:
         """How many connections a torrent has, attempts included."""
-        return self._effort(seeker).connections
+        effort = self._efforts.get(seeker)
+        return len(seeker.links) if effort is None else effort.connections
 
     def limit(self, seeker: S) -> int:
         """How many connections a torrent can have as things are: for its turnover."""
@@ -251,10 +268,12 @@ class Connector(Generic[S]):
         self._scheduled = None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        efforts = [self._effort(seeker) for seeker in self._wanting]
+        if not self._may_attempt:
+            return
+        efforts = [self._effort(seeker) for seeker in islice(self._wanting, MAX_IN_ROUND)]
         turns = [(effort.connections, effort.served, effort) for effort in efforts]
         heapify(turns)
-        while turns and self._room > 0 and len(self._attempts) < self._config.max_half_open:
+        while turns and self._may_attempt:
             if not self._rate.available(now):
                 self._wait(loop, self._rate.wait(now))
                 return
@@ -263,15 +282,23 @@ class Connector(Generic[S]):
             due: list[PeerAddress] = []
             if seeker.is_active and connections < self._most(seeker):
                 due = seeker.swarm.due(now, 1, seeds=seeker.wants_seeds)
+            del self._wanting[seeker]
             if not due:
-                del self._wanting[seeker]
+                seeker.wake()
                 continue
             self._rate.take()
             self._served += 1
             effort.served = self._served
+            self._wanting[seeker] = None  # behind the others
             self._begin(effort, due[0])
             heappush(turns, (connections + 1, effort.served, effort))
-        # Whoever is left over has its turn when an attempt ends, or when it asks again.
+        # Whoever is left over has its turn when an attempt or a connection ends.
+        if self._may_attempt:
+            self._wake()
+
+    @property
+    def _may_attempt(self) -> bool:
+        return self._room > 0 and len(self._attempts) < self._config.max_half_open
 
     def _wait(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         if self._waiting is None:
@@ -304,6 +331,7 @@ class Connector(Generic[S]):
             return False
         del self._attempts[attempt]
         attempt.effort.attempts -= 1
+        attempt.effort.seeker.wake()
         self._wake()
         return True
 

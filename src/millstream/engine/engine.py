@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
-from os import PathLike, fspath
+from collections.abc import Iterable
+from dataclasses import replace
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
-from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.swarm import PeerSource
 from millstream.core.torrent import BEAT
-from millstream.core.torrent_state import TorrentState
+from millstream.engine.announce_turns import AnnounceTurns
+from millstream.engine.assembly import Assembly
 from millstream.engine.config import EngineConfig
+from millstream.engine.garbage import uncollected
+from millstream.engine.housekeeping import Housekeeping
 from millstream.engine.idle_watch import IdleWatch
+from millstream.engine.kept_pieces import KeptPieces
 from millstream.engine.limits import Limits
 from millstream.engine.links import Links
 from millstream.engine.listener import listen_everywhere
-from millstream.engine.magnet import MagnetStage
 from millstream.engine.membership import Membership
+from millstream.engine.partial_record import MAX_PARTIAL_BYTES
 from millstream.engine.persistence import Persistence
 from millstream.engine.restored import RestoredSession, take_over
 from millstream.engine.saved_torrent import SavedTorrent
@@ -32,7 +36,6 @@ from millstream.engine.torrent import Torrent
 from millstream.engine.torrent_options import Selection, TorrentOptions
 from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import (
-    ConfigError,
     DuplicateTorrentError,
     EngineClosedError,
     EngineError,
@@ -42,7 +45,6 @@ from millstream.interfaces.disk import DiskResult
 from millstream.interfaces.network import Listener
 from millstream.interfaces.platform import Platform
 from millstream.logging.component_logger import component_logger
-from millstream.protocol.address_scope import is_local
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.magnet import Magnet
@@ -50,7 +52,7 @@ from millstream.protocol.metainfo import Metainfo
 from millstream.protocol.peer_id import client_name, make_peer_id
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
-from millstream.tracker.tracker_url import TrackerUrl
+from millstream.storage.roots import StorageRoot, StorageRootManager
 
 READ_CACHE_BYTES = 4 << 20
 
@@ -65,7 +67,12 @@ class Engine:
     Args:
         config: the settings.
         platform: what it stands on.
-        save_path: the root of torrents that are added without one.
+        save_path: where torrents are stored that are added without saying where, unless the session
+            has a default root that the user chose.
+
+    Attributes:
+        config: the settings.
+        roots: where torrents may be.
     """
 
     def __init__(self, config: EngineConfig, platform: Platform, save_path: str) -> None:
@@ -76,19 +83,26 @@ class Engine:
         self._torrents: dict[InfoHash, Torrent] = {}
         rng = random.Random(config.seed)
         peer_id = make_peer_id(rng)
+        self.roots = StorageRootManager(rng, platform.files.root)
         self._tick = Tick(platform.disk)
         self._idle_watch = IdleWatch(self._members.values)
         self._limits = Limits(config.limits, platform.clock)
         self._udp = UdpTrackers(platform.network, rng, config.trackers)
+        self._announce_turns = AnnounceTurns()
         self._links = Links(config, platform, self._members.get, self._members.values)
+        self._housekeeping = Housekeeping(config, platform, self.roots, self._members)
         self._shared = Shared(
             config=config,
             platform=platform,
             pool=PieceBufferPool(config.transfer.max_buffered_bytes),
             cache=ReadCache(READ_CACHE_BYTES),
+            kept_pieces=KeptPieces(MAX_PARTIAL_BYTES),
+            roots=self.roots,
+            disk_watch=self._housekeeping,
             tick=self._tick,
             limits=self._limits,
             udp=self._udp,
+            announce_turns=self._announce_turns,
             rng=rng,
             peer_id=peer_id,
             client=client_name(peer_id),
@@ -97,9 +111,12 @@ class Engine:
             listen_port=lambda: self.listen_port,
             families=self._families,
         )
+        self._assembly = Assembly(self._shared, self._links.connector)
         self._persistence: Persistence | None = None
         if platform.store is not None:
-            self._persistence = Persistence(platform.store, platform.files, platform.clock)
+            self._persistence = Persistence(
+                platform.store, platform.files, platform.clock, self.roots
+            )
         self._listeners: list[Listener] = []
         self._beat: asyncio.TimerHandle | None = None
         self._running = False
@@ -127,6 +144,10 @@ class Engine:
             return
         if self._persistence is not None:
             await self._persistence.open()
+        default = self.roots.default
+        if default is None or default.is_implicit:
+            # What was only handed over at the start of the last run was for that run.
+            self.roots.set_default(self.roots.for_path(self._save_path).token)
         try:
             self._listeners = await listen_everywhere(
                 self._platform.network, self.config.network, self._links.accept
@@ -147,6 +168,7 @@ class Engine:
             return
         for listener in self._listeners:
             listener.close()
+        await self._housekeeping.close()
         # Together: each may wait for its trackers to hear that it stops.
         await asyncio.gather(*(self._leave(torrent) for torrent in self.torrents))
         # Not before: until the last torrent is stopped there are new attempts.
@@ -155,6 +177,7 @@ class Engine:
         if self._beat is not None:
             self._beat.cancel()
         self._limits.close()
+        self._announce_turns.close()
         self._udp.close()
         if self._persistence is not None:
             await self._persistence.close()
@@ -184,10 +207,12 @@ class Engine:
         torrent: TorrentSource,
         *,
         save_path: str | PathLike[str] | None = None,
+        root: str | None = None,
         peers: Iterable[PeerAddress | str] = (),
         trackers: Iterable[str] = (),
         select: Selection | None = None,
         sequential: bool = False,
+        first_last: bool = False,
         seed_mode: bool = False,
         observe: bool = False,
         start: bool = True,
@@ -198,6 +223,7 @@ class Engine:
             torrent: a .torrent file's path or contents, a magnet link, the URL of a .torrent file,
                 or parsed metainfo. A magnet's metadata is fetched from its peers in the background.
             save_path: the directory under which its files are or will be.
+            root: the token of a storage root, instead of `save_path`; without either, the default.
             peers: peers to connect to, `host:port`.
             trackers: announce URLs besides the torrent's own. If one of these, or of the peers, is
                 at an address that is not global, all trackers and web seeds of the torrent may be;
@@ -205,6 +231,7 @@ class Engine:
             select: numbers of the files to get, from 0, or a function that gives them once the
                 metainfo is known; None gets all, or what the magnet selects (BEP 53).
             sequential: fetch pieces in order instead of the rarest first.
+            first_last: fetch the first and last pieces of files before all others.
             seed_mode: trust that all files are complete and right, and check nothing.
             observe: get nothing, but stay connected to everybody, seeds included; what is there
                 is served.
@@ -215,7 +242,7 @@ class Engine:
             MalformedMagnetError: it is no usable magnet link.
             StorageError: the path cannot be read.
             HttpError: the URL cannot be fetched.
-            ConfigError: there is no such file to select.
+            ConfigError: there is no such file to select, or no such root.
             TrackerError: one of `trackers` is no announce URL.
             DuplicateTorrentError: it is here already.
             EngineClosedError: the engine is not running.
@@ -227,9 +254,13 @@ class Engine:
         if source.info_hash in self._members:
             raise DuplicateTorrentError(f"{source.name!r} is in the engine already")
         extra = list(trackers)
-        member = self._join(source, save_path, addresses, extra)
-        options = TorrentOptions.make(sequential=sequential, select=select, observe=observe)
-        added = self._enter(source, member, options)
+        options = TorrentOptions.make(
+            sequential=sequential, first_last=first_last, select=select, observe=observe
+        )
+        member = self._assembly.make(
+            source, self._choose_root(root, save_path), options, peers=addresses, trackers=extra
+        )
+        added = self._enter(source, member)
         member.add_peers(addresses, PeerSource.USER)
         member.add_peers(member.magnet.peers, PeerSource.MAGNET)
         member.is_stopped_by_user = not start and not seed_mode
@@ -241,21 +272,63 @@ class Engine:
             await member.stage.start()
         return added
 
-    async def remove(self, torrent: Torrent) -> None:
-        """Stop a torrent and forget it; its files stay."""
-        if self._torrents.get(torrent.info_hash) is torrent:
-            await self._leave(torrent)
-            if self._persistence is not None:
-                await self._persistence.forget(torrent.info_hash)
+    def _choose_root(self, token: str | None, save_path: str | PathLike[str] | None) -> StorageRoot:
+        if token is not None:
+            return self.roots.get(token)
+        default = self.roots.default
+        if save_path is None and default is not None:
+            return default
+        return self.roots.for_path(save_path or self._save_path)
+
+    def _enter(self, source: Metainfo | Magnet, member: Membership) -> Torrent:
+        self._members[source.info_hash] = member
+        self._links.add_torrent(source.info_hash)
+        torrent = self._torrents[source.info_hash] = Torrent(member)
+        member.journal.added(source.name or str(source.info_hash))
+        return torrent
+
+    async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
+        """Stop a torrent and forget it.
+
+        Args:
+            torrent: of this engine; another is passed over.
+            delete_data: delete its files and the directories that are empty then. Files that were
+                there before it, or that another torrent uses, stay, as do files that are not of it.
+
+        Raises:
+            StorageError: not all files could be deleted; the torrent is gone nevertheless.
+        """
+        if self._torrents.get(torrent.info_hash) is not torrent:
+            return
+        member = self._members[torrent.info_hash]
+        await self._leave(torrent)
+        if self._persistence is not None:
+            await self._persistence.forget(torrent.info_hash)
+        try:
+            if delete_data and isinstance(member.stage, TorrentSession):
+                await member.stage.delete_files(self._members.values())
+        finally:
+            self.roots.unassign(torrent.info_hash)
+            self._shared.kept_pieces.take(torrent.info_hash)
 
     async def _leave(self, torrent: Torrent) -> None:
         if self._torrents.get(torrent.info_hash) is not torrent:
             return
         await self._members[torrent.info_hash].stop()
         if self._torrents.pop(torrent.info_hash, None) is not None:
-            self._members.pop(torrent.info_hash).journal.removed()
+            member = self._members.pop(torrent.info_hash)
+            member.journal.removed()
             self._links.remove_torrent(torrent.info_hash)
             torrent.gone()
+            self._tick.forget(member)
+
+    async def accept_root(self, token: str) -> None:
+        """Take the directory that is at a storage root's path for the root, whatever is in it.
+
+        For a disk that was replaced: until then its torrents fail with RootUnavailableError, and
+        after that they fetch what is missing. Raises ConfigError if there is no such root.
+        """
+        await self._housekeeping.accept_root(token)
 
     # The session.
 
@@ -276,16 +349,25 @@ class Engine:
             raise EngineClosedError("the engine is not running")
         torrents: list[Torrent] = []
         failed: dict[InfoHash, MillstreamError] = {}
-        async for info_hash, saved in self._persistence.saved():
-            if info_hash in self._members:
-                continue
-            try:
-                if isinstance(saved, MillstreamError):
-                    raise saved
-                torrents.append(await self._restore(saved, self._persistence))
-            except MillstreamError as error:
-                failed[info_hash] = error
-                _LOG.warning("the torrent %s was not restored: %s", info_hash, error)
+        with uncollected():
+            async for info_hash, saved in self._persistence.saved():
+                if info_hash in self._members:
+                    continue
+                try:
+                    if isinstance(saved, MillstreamError):
+                        raise saved
+                    torrents.append(self._restore(saved, self._persistence))
+                except MillstreamError as error:
+                    failed[info_hash] = error
+                    _LOG.warning("the torrent %s was not restored: %s", info_hash, error)
+            if not failed:
+                self.roots.drop_unused()
+            # A disk that is not mounted must be known before anybody looks for files on it.
+            await self._housekeeping.look_at_roots()
+            for torrent in torrents:
+                member = self._members.get(torrent.info_hash)
+                if member is not None and not member.is_stopped_by_user:
+                    await member.stage.start()
         return RestoredSession(tuple(torrents), failed)
 
     async def save_session(self) -> None:
@@ -293,16 +375,18 @@ class Engine:
         if self._persistence is not None:
             await self._persistence.save()
 
-    async def _restore(self, saved: SavedTorrent, persistence: Persistence) -> Torrent:
+    def _restore(self, saved: SavedTorrent, persistence: Persistence) -> Torrent:
         state, source = saved.state, saved.source
-        member = self._join(
-            source, state.save_path, (), state.trackers, allow_local=state.allow_local
+        member = self._assembly.make(
+            source,
+            self.roots.find(state.root) or self.roots.for_path(state.save_path),
+            TorrentOptions.of_state(state),
+            trackers=state.trackers,
+            allow_local=state.allow_local,
         )
-        restored = self._enter(source, member, TorrentOptions.of_state(state))
+        restored = self._enter(source, member)
         take_over(member, saved)
         persistence.add_restored(member, state)
-        if not state.stopped:
-            await member.stage.start()
         return restored
 
     # Limits.
@@ -315,6 +399,15 @@ class Engine:
     def set_limits(self, *, download: int | None, upload: int | None) -> None:
         """Limit all torrents together, in bytes a second; None: no limit. Raises ConfigError."""
         self._limits.set(download=download, upload=upload)
+
+    def configure(self, config: EngineConfig) -> None:
+        """Put into force what may change while it runs: the limits.
+
+        What was set by other ways since the engine was made, and is not changed by this, stays so.
+        All other settings hold for the next engine.
+        """
+        self._limits.follow(self.config.limits, config.limits)
+        self.config = replace(self.config, limits=config.limits)
 
     def tick_stats(self) -> TickStats:
         """How long the ticks of the last seconds took, and what there is to do in them."""
@@ -334,77 +427,6 @@ class Engine:
             active_torrents=sum(stage.is_active for stage in stages),
         )
 
-    # What a torrent is made of.
-
-    def _join(
-        self,
-        source: Metainfo | Magnet,
-        save_path: str | PathLike[str] | None,
-        peers: Sequence[PeerAddress],
-        trackers: Sequence[str],
-        *,
-        allow_local: bool = False,
-    ) -> Membership:
-        root = self._platform.files.root(fspath(save_path or self._save_path))
-        is_magnet = isinstance(source, Magnet)
-        magnet = source if isinstance(source, Magnet) else Magnet.of(source)
-        tiers = [[url] for url in magnet.trackers] if is_magnet else list(source.trackers)
-        hosts = [peer.host for peer in (*peers, *magnet.peers)]
-        hosts += [TrackerUrl.parse(url).host for url in trackers]
-        return Membership(
-            magnet,
-            [*tiers, *([url] for url in trackers)],
-            root,
-            self._shared,
-            self._links.connector,
-            # Whoever came with hosts of a local network may have its trackers there.
-            allow_local=allow_local
-            or any(map(is_local, hosts))
-            or self.config.trackers.allow_local,
-            fetch=MetadataFetch(magnet.info_hash, self._shared.rng) if is_magnet else None,
-        )
-
-    def _enter(
-        self, source: Metainfo | Magnet, member: Membership, options: TorrentOptions
-    ) -> Torrent:
-        try:
-            if isinstance(source, Metainfo):
-                member.stage = self._make_session(source, member, options)
-            else:
-                member.stage = self._make_magnet_stage(source, member, options)
-        except ConfigError:
-            member.limits.close()
-            raise
-        self._members[source.info_hash] = member
-        self._links.add_torrent(source.info_hash)
-        torrent = self._torrents[source.info_hash] = Torrent(member)
-        member.journal.added(source.name or str(source.info_hash))
-        return torrent
-
-    def _make_session(
-        self, metainfo: Metainfo, member: Membership, options: TorrentOptions
-    ) -> TorrentSession:
-        session = TorrentSession(metainfo, member, self._shared)
-        session.machine.download.picker.sequential = options.sequential
-        session.machine.keep_seeds = options.observe
-        if options.select is not None:
-            session.select_files(options.choose(metainfo))
-        return session
-
-    def _make_magnet_stage(
-        self, magnet: Magnet, member: Membership, options: TorrentOptions
-    ) -> MagnetStage:
-        def arrived(info: bytes) -> None:
-            metainfo = Metainfo.from_info(
-                info, [[url] for url in magnet.trackers], magnet.web_seeds
-            )
-            session = self._make_session(metainfo, member, options.or_select(magnet.select))
-            session.machine.state = TorrentState.FETCHING_METADATA
-            member.stage = session
-            session.check()
-
-        return MagnetStage(member, arrived)
-
     # The tick's sources.
 
     def _deliver(self, results: list[DiskResult]) -> None:
@@ -418,9 +440,9 @@ class Engine:
             member.resume()
 
     def _on_beat(self) -> None:
-        for member in self._members.values():
-            if member.is_busy:
-                member.wake()
+        now = asyncio.get_running_loop().time()
+        self._tick.beat(now)
         self._limits.beat()
-        self._idle_watch.beat(asyncio.get_running_loop().time())
+        self._housekeeping.beat(now)
+        self._idle_watch.beat(now)
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)

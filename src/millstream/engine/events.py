@@ -115,8 +115,10 @@ class EventStream(AsyncIterator[Event]):
 class EventHub:
     """Hands every event of a torrent to all subscribers."""
 
+    __slots__ = ("_ended", "_listeners", "_streams")
+
     def __init__(self) -> None:
-        self._streams: list[EventStream] = []
+        self._streams: tuple[EventStream, ...] = ()
         self._listeners: tuple[Callable[[Event], None], ...] = ()
         self._ended = False
 
@@ -126,13 +128,12 @@ class EventHub:
         if self._ended:
             stream.end()
         else:
-            self._streams.append(stream)
+            self._streams = (*self._streams, stream)
         return stream
 
     def unsubscribe(self, stream: EventStream) -> None:
         """Forget a stream."""
-        if stream in self._streams:
-            self._streams.remove(stream)
+        self._streams = tuple([each for each in self._streams if each is not stream])
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call this with every event, at once: it must be quick and raise nothing."""
@@ -154,5 +155,5 @@ class EventHub:
         self._ended = True
         for stream in self._streams:
             stream.end()
-        self._streams.clear()
+        self._streams = ()
         self._listeners = ()

@@ -15,6 +15,8 @@ from millstream.logging.component_logger import component_logger
 
 # Seconds between two looks at the same torrent. A reason is told that held from one to the next.
 LOOK_INTERVAL = 30.0
+# Looks in a beat, at most: 50 microseconds each. With more torrents a round takes longer.
+MAX_LOOKS = 10
 
 _WATCHED = {TorrentState.DOWNLOADING, TorrentState.FETCHING_METADATA}
 _TORRENT = component_logger("torrent")
@@ -40,7 +42,7 @@ class IdleWatch:
         if not self._waiting and now >= self._next_round:
             self._next_round = now + LOOK_INTERVAL
             self._waiting = [each for each in self._everyone() if each.stage.state in _WATCHED]
-            self._share = ceil(len(self._waiting) * BEAT / LOOK_INTERVAL)
+            self._share = min(MAX_LOOKS, ceil(len(self._waiting) * BEAT / LOOK_INTERVAL))
         for _ in range(min(self._share, len(self._waiting))):
             member = self._waiting.pop()
             if member.stage.state in _WATCHED:

@@ -7,6 +7,7 @@ has a method. Nothing here is called for a block or a message.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from millstream.core.idleness import Idleness, IdleReason
@@ -23,6 +24,9 @@ _TRACKER = component_logger("tracker")
 _METADATA = component_logger("metadata")
 _WEB_SEED = component_logger("web_seed")
 _DISK = component_logger("disk")
+
+# Of files that were changed, in one line of the log.
+MAX_FILES_NAMED = 5
 
 
 class Journal:
@@ -137,6 +141,18 @@ class Journal:
         if self._holds:
             self._holds = False
             _DISK.bind(torrent=self._info_hash).debug("takes more again")
+
+    def files_changed(self, paths: Sequence[str | None]) -> None:
+        """Somebody deleted, cut or replaced files while it runs."""
+        _DISK.bind(torrent=self._info_hash).warning(
+            "%d files were deleted or changed, and are looked at again: %s",
+            len(paths),
+            ", ".join(map(str, paths[:MAX_FILES_NAMED])),
+        )
+
+    def suffix_stays(self, error: StorageError) -> None:
+        """Complete files could not lose the suffix of incomplete ones."""
+        _DISK.bind(torrent=self._info_hash).warning("complete files keep their suffix: %s", error)
 
     # Why it does nothing.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from millstream.core.limits_config import LimitsConfig
 from millstream.core.rate_limit import RateLimit
@@ -27,10 +27,12 @@ class Limits:
 
     Attributes:
         config: what is set now.
+        fair_share: what each torrent that has peers may bring of what holds for all together.
     """
 
     def __init__(self, config: LimitsConfig, clock: LocalClock) -> None:
         self.config = config
+        self.fair_share: int | None = None
         self._clock = clock
         self._download: RateLimit[LimitedLink] = RateLimit(None, 0.0)
         self._upload: RateLimit[TorrentLimits] = RateLimit(None, 0.0)
@@ -48,9 +50,8 @@ class Limits:
             self._upload,
             self.config.torrent_download,
             self.config.torrent_upload,
-            turn_at=self._turn_at,
+            turns=self,
             wake=wake,
-            gone=self._torrent_gone,
         )
         self._torrents[torrent] = None
         return torrent
@@ -82,6 +83,16 @@ class Limits:
         self.config = config
         self._apply()
 
+    def follow(self, before: LimitsConfig, after: LimitsConfig) -> None:
+        """Set what is another in `after` than in `before`, and leave what was set since."""
+        changes = {
+            field.name: getattr(after, field.name)
+            for field in fields(after)
+            if getattr(after, field.name) != getattr(before, field.name)
+        }
+        if changes:
+            self.configure(replace(self.config, **changes))
+
     def beat(self) -> None:
         """Look at the clock, and how many torrents share; call it about once a second."""
         if self.config.schedule is not None:
@@ -90,8 +101,10 @@ class Limits:
         if share is not None:
             count = sum(torrent.has_links for torrent in self._torrents)
             share = max(1, share // max(1, count))
-        for torrent in self._torrents:
-            torrent.tell_rate(share)
+        if share != self.fair_share:
+            self.fair_share = share
+            for torrent in self._torrents:
+                torrent.tell_rate()
 
     def close(self) -> None:
         """Give no more turns."""
@@ -114,12 +127,13 @@ class Limits:
         # Whoever waits may have its turn earlier now.
         self._plan_turn(now)
 
-    def _torrent_gone(self, torrent: TorrentLimits) -> None:
+    # Turns, as engine.torrent_limits.Turns.
+
+    def torrent_gone(self, torrent: TorrentLimits) -> None:
+        """The torrent leaves the engine."""
         self._torrents.pop(torrent, None)
 
-    # Turns.
-
-    def _turn_at(self, when: float) -> None:
+    def turn_at(self, when: float) -> None:
         """Ask for a turn at the loop's time given; the earliest that is asked for counts."""
         if self._timer is not None:
             if self._timer.when() <= when:
@@ -142,7 +156,7 @@ class Limits:
     def _plan_turn(self, now: float) -> None:
         for when in (self._download.next_turn(now), self._upload.next_turn(now)):
             if when is not None:
-                self._turn_at(when)
+                self.turn_at(when)
 
 
 def _is_due(when: float | None, now: float) -> bool:

@@ -117,6 +117,7 @@ class Links:
         self._links.pop(link.id, None)
         if link.deadline is not None:
             link.deadline.cancel()
+        self.connector.room_freed()
 
 
 def _unreachable(member: Membership, address: PeerAddress, error: Exception) -> None:

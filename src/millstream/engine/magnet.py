@@ -170,10 +170,14 @@ class MagnetStage:
             self._arrived(info)
         except MillstreamError as error:
             self._membership.journal.metadata_refused(error)
-            self.error = error
-            self._set_state(TorrentState.ERROR)
-            self._membership.hub.emit(events.TorrentFailed(error))
-            self._close_links("torrent is in error")
+            self.fail(error)
+
+    def fail(self, error: MillstreamError) -> None:
+        """Stop in the error state."""
+        self.error = error
+        self._set_state(TorrentState.ERROR)
+        self._membership.hub.emit(events.TorrentFailed(error))
+        self._close_links("torrent is in error")
 
     def request(self, now: float) -> None:
         """Metadata is asked for as answers come, by `core.extension_exchange`."""

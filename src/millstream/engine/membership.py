@@ -8,15 +8,16 @@ A membership lasts as long as its torrent is in the engine. What the torrent is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
 from millstream.core.host_kind import HostKind, host_kind
 from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
+from millstream.core.partial_piece import PartialPiece
 from millstream.core.peer import Peer
-from millstream.core.pex import PexExchange
 from millstream.core.swarm import PeerSource, Swarm
 from millstream.core.torrent_state import TorrentState
 from millstream.engine import events
@@ -33,15 +34,27 @@ from millstream.engine.stage import AnyPeer, Stage
 from millstream.engine.status import PeerStatus, peer_status
 from millstream.errors import RemoteProtocolError
 from millstream.interfaces.disk import DiskResult
+from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.magnet import Magnet
 from millstream.protocol.peer_id import client_name
 from millstream.protocol.ut_pex import PexFlag, PexPeer
+from millstream.storage.roots import StorageRoot, StorageRootManager
 
 # A download with fewer peers, and nobody left to try, asks its trackers before they expect it.
 FEW_PEERS = 10
+# A torrent without peers, for which the engine had no connection left, looks again after so long.
+FULL_LOOK = 300.0
+
+
+def _nobody_remembers() -> None:
+    """The torrent is not of a session."""
+
+
+async def _nothing_to_store() -> None:
+    """Nor is there a store."""
 
 
 class Membership:
@@ -52,7 +65,7 @@ class Membership:
     Args:
         magnet: the torrent's infohash and what else is known of it from the start.
         tiers: its trackers (BEP 12).
-        root: the directory under which its files are or will be.
+        root: what its files are or will be under.
         shared: what all torrents share.
         connector: tries due peers, within the limits.
         allow_local: whether its trackers and web seeds may be at addresses that are not global.
@@ -66,9 +79,12 @@ class Membership:
         journal: where what happens to it goes, for the log.
         connector: tries due peers, within the limits.
         exchange: what its peers exchange by extensions.
-        private: whether peers may come from trackers only (BEP 27).
         is_stopped_by_user: whether it is to be stopped in the next run, too.
+        is_auto_managed: whether the queue starts and stops it.
+        is_forced: whether it runs whatever the queue says.
+        max_connections: as the user said; None: as `SwarmConfig` says.
         changed: called when there is something new to remember; a session sets it.
+        remember: returns when all there is to remember is stored, or raises StorageError.
     """
 
     stage: Stage
@@ -77,7 +93,7 @@ class Membership:
         self,
         magnet: Magnet,
         tiers: Sequence[Sequence[str]],
-        root: str,
+        root: StorageRoot,
         shared: Shared,
         connector: Connector[Membership],
         *,
@@ -86,26 +102,28 @@ class Membership:
     ) -> None:
         self.magnet = magnet
         self.info_hash = magnet.info_hash
-        self.root = root
+        shared.roots.assign(magnet.info_hash, root.token)
         self.allow_local = allow_local
         self.swarm = Swarm(shared.config.swarm, shared.rng)
         self.links: dict[ConnectionId, Link] = {}
         self.hub = events.EventHub()
         self.journal = Journal(magnet.info_hash, self.hub)
-        self.private = False
-        pex = PexExchange() if shared.config.swarm.pex else None
-        self.exchange = ExtensionExchange(self, fetch, pex)
+        self.exchange = ExtensionExchange(self, fetch, pex=shared.config.swarm.pex)
         self.limits = shared.limits.torrent(self.wake)
         self.departed_downloaded = self.departed_uploaded = 0
         self.is_stopped_by_user = False
-        self.changed: Callable[[], None] = lambda: None
+        self.is_auto_managed = True
+        self.is_forced = False
+        self.max_connections: int | None = None
+        self.changed: Callable[[], None] = _nobody_remembers
+        self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
         self._metadata_size: int | None = None
         self._shared = shared
         self.connector = connector
         self._admission = Admission(
             self.info_hash, self.swarm, self.links, shared, self._listens_at
         )
-        self._has_new_peers = False
+        self._has_new_peers = self._is_held = False
         self._farewell: asyncio.Task[None] | None = None
         self._listen_addresses: dict[ConnectionId, PeerAddress] = {}
         self.announcing = Announcing(
@@ -118,18 +136,42 @@ class Membership:
             http=shared.platform.http,
             network=shared.platform.network,
             udp=shared.udp,
+            turns=shared.announce_turns,
             families=shared.families(),
             rng=shared.rng,
             config=shared.config.trackers,
             allow_local=allow_local,
             deliver=self._tracker_answered,
             external_ip=self._external_ip_told,
+            journal=self.journal,
         )
 
     @property
     def metadata_progress(self) -> float:
         """The share of the metadata that came, 0 to 1."""
         return 1.0 if self.exchange.fetch is None else self.exchange.fetch.progress
+
+    @property
+    def roots(self) -> StorageRootManager:
+        """Where torrents may be."""
+        return self._shared.roots
+
+    @property
+    def root(self) -> StorageRoot:
+        """What its files are or will be under."""
+        root = self._shared.roots.root_of(self.info_hash)
+        if root is None:
+            raise AssertionError("a torrent in the engine has a root")
+        return root
+
+    def keep_pieces(self, pieces: list[PartialPiece]) -> None:
+        """What came of unfinished pieces in the last run."""
+        self._shared.kept_pieces.keep(self.info_hash, pieces)
+
+    @property
+    def kept_pieces(self) -> list[PartialPiece]:
+        """What came of unfinished pieces, while it is stopped."""
+        return self._shared.kept_pieces.of(self.info_hash)
 
     @property
     def name(self) -> str:
@@ -153,7 +195,6 @@ class Membership:
     def metadata_known(self, info: bytes, *, private: bool) -> None:
         """Serve the metadata from now on. What a private torrent's peers told is forgotten."""
         self._metadata_size = len(info)
-        self.private = private
         self.exchange.metadata_known(info, private=private)
         if self.exchange.has_peers:
             # Those that lack the metadata may ask us from now on.
@@ -244,8 +285,15 @@ class Membership:
                 self.swarm.ban(listens, incoming=False)
             link.close(reason)
 
+    def woke_up(self) -> None:
+        """The machine slept: who is still there, and who else is?"""
+        self.announcing.reannounce()
+        for link in list(self.links.values()):
+            link.send(messages.KEEP_ALIVE)
+
     def limit_connections(self, most: int | None) -> None:
         """Make no more connections than this; None: as `SwarmConfig` says."""
+        self.max_connections = most
         self.connector.set_limit(self, most)
 
     # Who goes when there are as many as there may be: engine.connector.Seeker
@@ -424,18 +472,29 @@ class Membership:
 
     def hold(self, now: float) -> None:
         """The disk took all it can: read no more from the peers."""
+        self._is_held = True
         for link in self.links.values():
             link.reading.hold(Hold.DISK)
 
     def resume(self) -> None:
         """The disk can take more again."""
+        if not self._is_held:
+            return
+        self._is_held = False
         now = asyncio.get_running_loop().time()
         for link in self.links.values():
             link.reading.release(Hold.DISK, now)
         self.stage.resume()
         self.wake()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether time alone may bring something about."""
-        return bool(self.links) or self.swarm.has_candidates() or self.stage.is_tended
+    def rests_until(self, now: float) -> float:
+        """When time alone will bring something about: now or before, later, or never (infinity)."""
+        if self.links or self.stage.is_tended:
+            return now
+        if not self.is_active:
+            return math.inf
+        due = math.inf
+        if not self.connector.is_waiting(self):
+            due = self.swarm.next_due(seeds=self.wants_seeds)
+        # Whether trackers shall name peers is not seen by anything that wakes us.
+        return due if self.announcing.wants_peers else min(due, now + FULL_LOOK)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from millstream.engine.kept_peers import peers_to_keep
 from millstream.engine.membership import Membership
+from millstream.engine.partial_record import encode_partial
+from millstream.engine.resumption import dated
 from millstream.engine.saved_torrent import SavedTorrent, load_saved
 from millstream.engine.session import TorrentSession
 from millstream.engine.torrent_keeper import TorrentKeeper
@@ -24,12 +28,16 @@ from millstream.protocol.infohash import InfoHash
 from millstream.storage.metainfo_record import encode_metainfo
 from millstream.storage.resume import ResumeState
 from millstream.storage.resume_peers import encode_peers
+from millstream.storage.roots import StorageRootManager
+from millstream.storage.roots_record import RootsRecord
 from millstream.storage.session_keys import (
     INDEX_KEY,
     PREFIX,
+    ROOTS_KEY,
     decode_index,
     encode_index,
     metainfo_key,
+    partial_key,
     peers_key,
     state_key,
     torrents_of,
@@ -54,6 +62,8 @@ RETRY_INTERVAL = 30.0
 # Torrents whose state is made and written in one go, between which the loop does other things.
 _SAVED_TOGETHER = 200
 
+_KEYS = (state_key, metainfo_key, peers_key, partial_key)
+
 
 class Persistence:
     """Saves torrents to a session store.
@@ -62,10 +72,16 @@ class Persistence:
         store: where to.
         files: flushes and describes their files.
         clock: for what must mean the same in the next run.
+        roots: where torrents are; saved with them.
     """
 
-    def __init__(self, store: SessionStore, files: FileSystem, clock: LocalClock) -> None:
+    def __init__(
+        self, store: SessionStore, files: FileSystem, clock: LocalClock, roots: StorageRootManager
+    ) -> None:
         self._store = store
+        self._roots = roots
+        self._roots_record = RootsRecord()
+        self._are_roots_due = False
         self._files = files
         self._clock = clock
         self._keepers: dict[InfoHash, TorrentKeeper] = {}
@@ -83,25 +99,33 @@ class Persistence:
     async def open(self) -> None:
         """Find out what is in the store. Raises StorageError, if another process has it for one."""
         try:
+            self._roots_record = RootsRecord.decode(await self._store.get(ROOTS_KEY))
             known = decode_index(await self._store.get(INDEX_KEY))
             there = dict.fromkeys(torrents_of(await self._store.keys(PREFIX)))
         except BaseException:
             await self._store.close()
             raise
         self._order = {each: None for each in known if each in there} | there
+        self._roots_record.restore(self._roots)
+        self._roots.changed = self._roots_changed
         self._is_open = True
         self._next_beat = asyncio.get_running_loop().time() + BEAT
         self._schedule()
 
     async def saved(self) -> AsyncIterator[tuple[InfoHash, SavedTorrent | MillstreamError]]:
         """The torrents of the last run, in the order they were added, or what is wrong with one."""
-        async for found in load_saved(self._store, list(self._order)):
-            yield found
+        async for info_hash, saved in load_saved(self._store, list(self._order)):
+            if isinstance(saved, SavedTorrent) and saved.state.claims is not None:
+                claims = dated(saved.state.claims, self._clock.wall_time())
+                yield info_hash, replace(saved, state=replace(saved.state, claims=claims))
+            else:
+                yield info_hash, saved
 
     def add_new(self, member: Membership, options: TorrentOptions, trackers: Sequence[str]) -> None:
         """Remember a torrent from now on; `trackers` are those besides its own."""
         state = ResumeState(
-            save_path=member.root,
+            save_path=member.root.path,
+            root=member.root.token,
             magnet=None if isinstance(member.stage, TorrentSession) else str(member.magnet),
             added_at=int(self._clock.wall_time()),
             trackers=tuple(trackers),
@@ -117,6 +141,7 @@ class Persistence:
         has_metainfo = isinstance(member.stage, TorrentSession)
         keeper = TorrentKeeper(member, state, has_metainfo=has_metainfo)
         keeper.saved = state
+        keeper.partial_saved = member.kept_pieces
         self._add(keeper)
 
     def _add(self, keeper: TorrentKeeper) -> None:
@@ -125,9 +150,10 @@ class Persistence:
         if member.info_hash not in self._order:
             self._order[member.info_hash] = None
             self._is_index_due = True
-        for key in (state_key, metainfo_key, peers_key):
+        for key in _KEYS:
             self._gone.pop(key(member.info_hash), None)
-        member.changed = lambda: self._changed(keeper)
+        member.changed = partial(self._changed, keeper)
+        member.remember = partial(self._remember, keeper)
 
     async def forget(self, info_hash: InfoHash) -> None:
         """The torrent is no longer of the session."""
@@ -138,7 +164,7 @@ class Persistence:
             self._due.pop(keeper, None)
         self._order.pop(info_hash, None)
         self._is_index_due = True
-        self._gone.update({key(info_hash): None for key in (state_key, metainfo_key, peers_key)})
+        self._gone.update({key(info_hash): None for key in _KEYS})
         await self._try_to_save()
 
     async def save(self) -> None:
@@ -146,7 +172,7 @@ class Persistence:
         for keeper in self._keepers.values():
             if keeper.member.links:
                 self._due[keeper] = None
-        while self._due or self._gone or self._is_index_due:
+        while self._is_anything_due:
             await self._save()
 
     async def close(self) -> None:
@@ -175,12 +201,25 @@ class Persistence:
 
     # When.
 
+    @property
+    def _is_anything_due(self) -> bool:
+        return bool(self._due or self._gone or self._is_index_due or self._are_roots_due)
+
+    def _roots_changed(self) -> None:
+        self._are_roots_due = True
+        self._schedule()
+
     def _changed(self, keeper: TorrentKeeper) -> None:
         if not self._due:
             self._due[keeper] = None
             self._schedule()
         else:
             self._due[keeper] = None
+
+    async def _remember(self, keeper: TorrentKeeper) -> None:
+        self._due[keeper] = None
+        while keeper in self._due:
+            await self._save()
 
     def _schedule(self) -> None:
         """See to it that there is a turn at the right time."""
@@ -189,7 +228,7 @@ class Persistence:
         if self._timer is not None:
             self._timer.cancel()
         when = self._next_beat
-        if self._due or self._gone or self._is_index_due:
+        if self._is_anything_due:
             when = min(when, self._next_save)
         if self._flushing is None:
             flushes = [k.flush_due for k in self._keepers.values() if k.flush_due is not None]
@@ -232,7 +271,7 @@ class Persistence:
     async def _try_to_save(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            if self._due or self._gone or self._is_index_due:
+            if self._is_anything_due:
                 await self._save()
             self._next_save = loop.time() + (0.0 if self._due else SAVE_INTERVAL)
         except StorageError as error:
@@ -246,6 +285,7 @@ class Persistence:
         async with self._saving:
             keepers = list(self._due)[:_SAVED_TOGETHER]
             gone, is_index_due = self._gone, self._is_index_due
+            are_roots_due, self._are_roots_due = self._are_roots_due, False
             batch: dict[str, bytes | None] = dict(gone)
             states: dict[TorrentKeeper, ResumeState] = {}
             self._gone, self._is_index_due = {}, False
@@ -262,6 +302,9 @@ class Persistence:
                     _LOG.exception("%s cannot be saved", keeper.member.info_hash)
             if is_index_due:
                 batch[INDEX_KEY] = encode_index(self._order)
+            if are_roots_due:
+                self._roots_record = self._roots_record.updated(self._roots)
+                batch[ROOTS_KEY] = self._roots_record.encode()
             try:
                 if batch:
                     await self._store.apply(batch)
@@ -269,6 +312,7 @@ class Persistence:
                 self._due.update({k: None for k in keepers if not k.is_forgotten})
                 self._gone = gone | self._gone
                 self._is_index_due |= is_index_due
+                self._are_roots_due |= are_roots_due
                 raise
             for keeper in keepers:
                 keeper.has_metainfo |= metainfo_key(keeper.member.info_hash) in batch
@@ -278,15 +322,21 @@ class Persistence:
         keeper.observe(asyncio.get_running_loop().time(), FLUSH_INTERVAL)
         return keeper.snapshot(self._clock.wall_time())
 
-    def _other_entries(self, keeper: TorrentKeeper) -> dict[str, bytes]:
+    def _other_entries(self, keeper: TorrentKeeper) -> dict[str, bytes | None]:
         """What is to be stored of a torrent besides its state."""
         now, wall_time = asyncio.get_running_loop().time(), self._clock.wall_time()
         member, session = keeper.member, keeper.session
-        entries: dict[str, bytes] = {}
+        entries: dict[str, bytes | None] = {}
         if session is not None and not keeper.has_metainfo:
             entries[metainfo_key(member.info_hash)] = encode_metainfo(session.metainfo)
         if len(member.swarm) and (not keeper.peers_saved_at or now - keeper.peers_saved_at >= BEAT):
             keeper.peers_saved_at = now
             peers = peers_to_keep(member.swarm, now, wall_time)
             entries[peers_key(member.info_hash)] = encode_peers(peers)
+        if (kept := member.kept_pieces) and kept is not keeper.partial_saved:
+            keeper.partial_saved = kept
+            entries[partial_key(member.info_hash)] = encode_partial(kept)
+        elif keeper.partial_saved and session is not None and session.machine.is_complete:
+            keeper.partial_saved = []
+            entries[partial_key(member.info_hash)] = None
         return entries

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.errors import StorageError
-from millstream.interfaces.disk import DiskQueue, DiskResult, Hash
-from millstream.protocol.infohash import InfoHash
-from millstream.storage.layout import FileLayout
+from millstream.interfaces.disk import DiskResult, Hash
 
 # Work handed to the disk ahead of its results: enough to keep every worker busy. It takes no
 # memory, since a hash job reads in steps.
@@ -21,30 +20,22 @@ class PieceHasher:
 
     Args:
         disk: reads and hashes; whoever receives its results passes them to `take`.
-        torrent: names the torrent in the jobs.
-        root: the directory under which the layout's paths are.
-        layout: where the pieces lie.
         pieces: which pieces.
         hashed: called for each, in any order, with the digest or why there is none.
     """
 
     def __init__(
         self,
-        disk: DiskQueue,
-        torrent: InfoHash,
-        root: str,
-        layout: FileLayout,
+        disk: TorrentDisk,
         pieces: Iterable[int],
         hashed: Callable[[int, bytes | StorageError], None],
     ) -> None:
         self._disk = disk
-        self._torrent = torrent
-        self._root = root
-        self._layout = layout
         self._pieces = iter(pieces)
         self._hashed = hashed
         self._in_flight = 0
-        self._window = max(2, min(MAX_WINDOW_PIECES, WINDOW_BYTES // layout.piece_length))
+        piece_length = disk.placement.layout.piece_length
+        self._window = max(2, min(MAX_WINDOW_PIECES, WINDOW_BYTES // piece_length))
         self._done = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,8 +68,7 @@ class PieceHasher:
             piece = next(self._pieces, None)
             if piece is None:
                 break
-            extents = self._layout.piece_extents(piece)
-            self._disk.submit_hash(Hash(self._torrent, piece, self._root, extents))
+            self._disk.hash(piece)
             self._in_flight += 1
         self._disk.flush()
         if not self._in_flight:

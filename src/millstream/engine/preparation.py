@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 
 from millstream.interfaces.disk import Allocation
 from millstream.interfaces.filesystem import FileSystem
-from millstream.storage.layout import FileLayout
+from millstream.storage.placement import Placement
 
 
 async def make_room(
     files: FileSystem,
-    root: str,
-    layout: FileLayout,
+    placement: Placement,
     allocation: Allocation,
-    selected: Container[int] | None = None,
+    wants: Callable[[int], bool],
 ) -> None:
     """Create the files that are missing, in full length, and lengthen those that are too short.
 
-    Only the `selected` files, by number, if that is given: a file that is not comes into being only
-    when a piece that it shares with a selected one is written.
+    Only those that it `wants`, by number: of the others, only the bytes of pieces that they share
+    with these come, into the parts file.
 
     Files longer than the torrent says are left as they are: they may be somebody's. Raises
     StorageError.
     """
-    for number, file in enumerate(layout.files):
-        if file.path is None or (selected is not None and number not in selected):
+    root = placement.root
+    for number, file in enumerate(placement.layout.files):
+        path = placement.path(number)
+        if path is None or not wants(number):
             continue
-        found = await files.stat(root, file.path)
+        found = await files.stat(root, path)
         if found is None or found.size < file.length:
-            await files.allocate(root, file.path, file.length, allocation)
+            await files.allocate(root, path, file.length, allocation)
 
 
-async def make_empty_files(files: FileSystem, root: str, layout: FileLayout) -> None:
+async def make_empty_files(files: FileSystem, placement: Placement) -> None:
     """Create the empty files that are missing, which no piece would. Raises StorageError."""
-    for file in layout.files:
-        if file.path is None or file.length:
+    root = placement.root
+    for number, file in enumerate(placement.layout.files):
+        path = placement.path(number)
+        if path is None or file.length:
             continue
-        if await files.stat(root, file.path) is None:
-            await files.allocate(root, file.path, 0, Allocation.SPARSE)
+        if await files.stat(root, path) is None:
+            await files.allocate(root, path, 0, Allocation.SPARSE)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millstream.core.piece_set import set_of_ranges
 from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.storage.claims import Claims, FileRecord
 from millstream.storage.layout import FileLayout, StoredFile
+from millstream.storage.placement import Placement
 
 # A state is saved at most a second after what it tells of, and a save may take a moment itself;
 # what was changed later than this after our last word was not changed by us. Nanoseconds.
@@ -45,7 +46,7 @@ class _Finding(enum.Enum):
 
 
 async def plan_check(
-    claims: Claims, layout: FileLayout, files: FileSystem, root: str, piece_count: int
+    claims: Claims, placement: Placement, files: FileSystem, piece_count: int
 ) -> CheckPlan | None:
     """Look at the files.
 
@@ -53,10 +54,14 @@ async def plan_check(
         None if the claims are about something else than this torrent: everything is doubtful.
         Raises StorageError.
     """
+    layout = placement.layout
     if claims.piece_count != piece_count or len(claims.files) != len(layout.files):
         return None
-    found = iter(await files.stat_many(root, layout.paths))
-    stats = [next(found) if file.path is not None else None for file in layout.files]
+    paths = [placement.path(number) for number in range(len(layout.files))]
+    found = iter(
+        await files.stat_many(placement.root, [path for path in paths if path is not None])
+    )
+    stats = [None if path is None else next(found) for path in paths]
     return judge(claims, layout, stats)
 
 
@@ -93,6 +98,17 @@ def judge(claims: Claims, layout: FileLayout, stats: Sequence[FileStat | None]) 
         doubtful=(claims.written & ~claims.flushed | unsure) & ~lost,
         unknown_files=frozenset(unknown),
     )
+
+
+def dated(claims: Claims, wall_time: float) -> Claims:
+    """The claims as they can be used now; `wall_time` is in seconds since the epoch.
+
+    Those of the future were made by a clock that was wrong, or this one is: that a file was changed
+    before our last word then says nothing, and every file that was changed is to be read.
+    """
+    if claims.running and claims.taken_at > wall_time * 1e9 + LAST_WRITES:
+        return replace(claims, running=False)
+    return claims
 
 
 def record_of(stat: FileStat | None) -> FileRecord | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from millstream.core.partial_piece import PartialPiece
+from millstream.engine.partial_record import decode_partial
 from millstream.errors import MalformedDataError, MillstreamError
 from millstream.interfaces.session_store import SessionStore
 from millstream.protocol.infohash import InfoHash
@@ -12,10 +14,12 @@ from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.resume import ResumeState
 from millstream.storage.resume_peers import KeptPeer, decode_peers
-from millstream.storage.session_keys import metainfo_key, peers_key, state_key
+from millstream.storage.session_keys import metainfo_key, partial_key, peers_key, state_key
 
 # Torrents read from the store in one go: a torrent file may have a hundred megabytes.
 _READ_TOGETHER = 50
+
+_KEYS = (state_key, metainfo_key, peers_key, partial_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,13 @@ class SavedTorrent:
         source: the torrent, or the magnet link if its metadata never came.
         state: what it was like.
         peers: who was there.
+        partial: what came of unfinished pieces.
     """
 
     source: Metainfo | Magnet
     state: ResumeState
     peers: list[KeptPeer]
+    partial: list[PartialPiece]
 
 
 async def load_saved(
@@ -42,7 +48,7 @@ async def load_saved(
     """
     for start in range(0, len(torrents), _READ_TOGETHER):
         some = torrents[start : start + _READ_TOGETHER]
-        keys = [key(each) for each in some for key in (state_key, metainfo_key, peers_key)]
+        keys = [key(each) for each in some for key in _KEYS]
         values = await store.get_many(keys)
         for info_hash in some:
             if state_key(info_hash) in values:
@@ -64,4 +70,9 @@ def _read(info_hash: InfoHash, values: Mapping[str, bytes]) -> SavedTorrent:
         raise MalformedDataError("neither its metainfo nor a magnet link was saved")
     if source.info_hash != info_hash:
         raise MalformedDataError(f"what was saved is another torrent, {source.info_hash}")
-    return SavedTorrent(source, state, decode_peers(values.get(peers_key(info_hash))))
+    return SavedTorrent(
+        source,
+        state,
+        decode_peers(values.get(peers_key(info_hash))),
+        decode_partial(values.get(partial_key(info_hash))),
+    )

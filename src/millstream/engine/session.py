@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Sequence
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.peer import Peer
-from millstream.core.piece_set import set_of_ranges
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
 from millstream.core.upload_queue import Run
 from millstream.engine import events
-from millstream.engine.checking import Checker
+from millstream.engine.file_choice import FileChoice
+from millstream.engine.inventory import Inventory
 from millstream.engine.link import Link
 from millstream.engine.membership import Membership
-from millstream.engine.preparation import make_empty_files, make_room
-from millstream.engine.resumption import CheckPlan, plan_check
+from millstream.engine.rearranging import Rearranging
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer
 from millstream.engine.status import PeerStatus, TorrentStatus
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.uploads import RunReader
 from millstream.engine.web_seeding import WebSeeding
-from millstream.errors import ConfigError, MillstreamError, RemoteProtocolError, StorageError
-from millstream.interfaces.disk import DiskResult, Hash, Outcome, VerifiedWrite
+from millstream.errors import MillstreamError, RemoteProtocolError, StorageError
+from millstream.interfaces.disk import DiskJob, DiskResult, Hash, Outcome, Read, VerifiedWrite
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.metainfo import Metainfo
-from millstream.storage.claims import Claims
 from millstream.storage.layout import FileLayout
+from millstream.storage.placement import Placement
+
+# What reading says of a file that is missing, or too short: see `interfaces.disk`.
+_GONE = {None, errno.ENOENT, errno.ENOTDIR}
 
 
 class TorrentSession:
@@ -41,16 +45,27 @@ class TorrentSession:
     Attributes:
         machine: the decisions.
         error: why it is in the error state.
-        selected: the files that are wanted, by number; None for all.
-        claims: what the last run says is there, until the first check has been.
-        plan: how the last check used that.
-        checks: how often it was found out what is there.
+        disk: the way to its files.
+        inventory: what of them is there.
+        rearranging: changes which files are wanted, and where they are.
     """
 
     def __init__(self, metainfo: Metainfo, membership: Membership, shared: Shared) -> None:
         self.metainfo = metainfo
-        self.root = membership.root
         self.layout = FileLayout.from_metainfo(metainfo)
+        platform = shared.platform
+        placement = Placement(self.layout, membership.root.path, f".{metainfo.info_hash}.parts")
+        self.disk = TorrentDisk(metainfo.info_hash, placement, platform.disk)
+        self.inventory = Inventory(
+            metainfo,
+            self.disk,
+            platform.files,
+            lambda: membership.root,
+            shared.config,
+            self._found,
+            self._lost,
+            self.fail,
+        )
         self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
             self.geometry,
@@ -60,32 +75,29 @@ class TorrentSession:
             shared.rng,
             metainfo.info_hash,
         )
+        self.rearranging = Rearranging(
+            membership,
+            self.disk,
+            self.inventory,
+            platform.files,
+            shared.roots,
+            shared.config.disk.incomplete_suffix,
+            self._chosen,
+        )
+        self.inventory.prepare = self.rearranging.settle
         self.error: MillstreamError | None = None
-        self.checked_pieces = 0
-        self.selected: frozenset[int] | None = None
-        self.claims: Claims | None = None
-        self.plan: CheckPlan | None = None
-        self.checks = 0
         self._membership = membership
         self._shared = shared
-        self._reader = RunReader(
-            metainfo.info_hash,
-            self.layout,
-            self.root,
-            shared.platform.disk,
-            shared.cache,
-            self.machine.upload,
-        )
-        self._checker: Checker | None = None
-        self._checking: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
+        self._reader = RunReader(metainfo.info_hash, self.disk, shared.cache, self.machine.upload)
+        # Made when somebody waits: with its queue it has a kilobyte.
+        self._changed: asyncio.Event | None = None
         self.web_seeds = WebSeeding(
             metainfo,
             self.layout,
             self.machine,
             membership.limits,
             shared.config.transfer,
-            shared.platform.http,
+            platform.http,
             allow_local=membership.allow_local,
             next_connection=shared.next_connection,
             wake=membership.wake,
@@ -119,85 +131,94 @@ class TorrentSession:
     def check(self) -> None:
         """Find out in the background which pieces are there, then download or seed."""
         self._shared.cache.forget(self.metainfo.info_hash)
-        self.checked_pieces = 0
         self.machine.set_state(TorrentState.CHECKING)
-        self._checking = asyncio.get_running_loop().create_task(self._check())
+        self.inventory.begin()
 
     def assume_complete(self) -> None:
         """Trust that every piece is there (seed mode)."""
-        self._set_have(every_piece(self.geometry.piece_count))
+        self.inventory.assume(every_piece(self.geometry.piece_count))
+
+    def _found(self, have: int) -> None:
+        self.machine.checked(have, self._shared.kept_pieces.take(self.metainfo.info_hash))
+
+    def _lost(self, pieces: int) -> None:
+        self._shared.cache.forget(self.metainfo.info_hash)
+        if self.machine.lose(pieces):
+            self._membership.changed()
+            self._membership.wake()
+
+    def files_changed(self, indexes: Sequence[int]) -> None:
+        """Somebody deleted, cut or replaced these files: fetch again what is gone."""
+        if self.is_active:
+            self._membership.journal.files_changed([self.layout.files[i].path for i in indexes])
+            self.inventory.look_again(indexes, self.machine.download.have)
+
+    def _troubled(self, job: DiskJob, error: StorageError) -> None:
+        """The disk could not do a job: is a file gone that was there, or the disk?"""
+        if isinstance(job, Read) and error.errno in _GONE:
+            paths = {extent.path for extent in job.extents}
+            placement = self.disk.placement
+            count = len(self.layout.files)
+            self.files_changed([i for i in range(count) if placement.path(i) in paths])
+        else:
+            self._shared.disk_watch.disk_failed(self.metainfo.info_hash, error)
+            self.fail(error)
 
     async def stop(self) -> None:
         """Close links, end a check, wait for what is at the disk, and keep no file open."""
-        await self._end_check()
+        await self.inventory.end()
         if self.machine.state is not TorrentState.STOPPED:
+            self._keep_partial_pieces()
             self.machine.set_state(TorrentState.STOPPED)
         for link in list(self._membership.links.values()):
             link.close("torrent is stopped")
         self.output(asyncio.get_running_loop().time())
-        self._shared.platform.disk.flush()
+        self.disk.flush()
         while self.machine.download.active.at_disk_count or self._reader.reading:
-            self._changed.clear()
-            await self._changed.wait()
+            changed = self._changed = self._changed or asyncio.Event()
+            changed.clear()
+            await changed.wait()
         await self.web_seeds.finish()
-        self._shared.platform.disk.release(self.root, self.layout.paths)
+        self.disk.release()
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""
         self._shared.cache.forget(self.metainfo.info_hash)
-        self._shared.platform.disk.release(self.root, self.layout.paths)
-        self._changed.set()
+        self.disk.release()
+        self._tell_change()
 
-    async def _end_check(self) -> None:
-        checking, self._checking = self._checking, None
-        if checking is not None and not checking.done():
-            checking.cancel()
-            await asyncio.gather(checking, return_exceptions=True)
-
-    async def _check(self) -> None:
-        def progress(checked: int) -> None:
-            self.checked_pieces = checked
-
-        files, disk = self._shared.platform.files, self._shared.platform.disk
-        count = self.geometry.piece_count
-        plan: CheckPlan | None = None
-        try:
-            if self.claims is not None:
-                plan = await plan_check(self.claims, self.layout, files, self.root, count)
-            among = None if plan is None else plan.doubtful
-            checker = Checker(self.metainfo, self.layout, self.root, disk, progress, among)
-            self._checker = checker
-            have = await checker.run(files)
-            if plan is not None:
-                have |= plan.trusted
-            if plan is not None and not plan.unknown_files:
-                pass  # every file is there, in its full length
-            elif have == every_piece(count):
-                await make_empty_files(files, self.root, self.layout)
-            else:
-                allocation = self._shared.config.disk.allocation
-                await make_room(files, self.root, self.layout, allocation, self.selected)
-        except StorageError as error:
-            self.fail(error)
-            return
-        finally:
-            self._checker = None
-            self.checked_pieces = 0  # unless the whole check came to its end
-        self._set_have(have, plan)
-
-    def _set_have(self, have: int, plan: CheckPlan | None = None) -> None:
-        self.claims, self.plan = None, plan
-        self.checks += 1
-        self.checked_pieces = self.geometry.piece_count
-        self.machine.checked(have)
+    def _tell_change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
 
     def fail(self, error: MillstreamError) -> None:
         """Stop in the error state; verified pieces stay verified."""
-        if self.machine.state in {TorrentState.ERROR, TorrentState.STOPPED}:
-            return
+        if self.machine.state not in {TorrentState.ERROR, TorrentState.STOPPED}:
+            self._refuse(error)
+
+    def _refuse(self, error: MillstreamError) -> None:
+        self.inventory.abandon()
         self.error = error
+        self._keep_partial_pieces()
         self.machine.set_state(TorrentState.ERROR)
         self._membership.hub.emit(events.TorrentFailed(error))
+
+    async def delete_files(self, others: Iterable[Membership]) -> None:
+        """Delete what is its own, once it left the engine; see `Engine.remove`."""
+        placement = self.disk.placement
+        sessions = (other.stage for other in others)
+        keep = {
+            path
+            for session in sessions
+            if isinstance(session, TorrentSession) and session.disk.placement.root == placement.root
+            for path in session.disk.placement.paths
+        }
+        await self.rearranging.delete_files(self.machine.download.have, keep)
+
+    def _keep_partial_pieces(self) -> None:
+        if self.is_active:
+            kept = self._shared.kept_pieces
+            kept.keep(self.metainfo.info_hash, self.machine.download.partial_pieces(kept.room))
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
@@ -205,25 +226,23 @@ class TorrentSession:
             return
         # After an error, other jobs that failed may still be on their way from the disk.
         await self.stop()
-        if self.checked_pieces < self.geometry.piece_count:
+        obstacle = self._shared.disk_watch.obstacle(self.metainfo.info_hash)
+        if obstacle is not None:
+            self._refuse(obstacle)
+        elif self.inventory.is_taken:
+            self._found(self.machine.download.have)
+        else:
             self.check()
-        else:
-            self.machine.go_on()
 
-    def select_files(self, indexes: Iterable[int] | None) -> None:
-        """Want only these files; None wants all. Raises ConfigError."""
-        count = self.geometry.piece_count
-        if indexes is None:
-            self.selected = None
-            wanted = every_piece(count)
-        else:
-            selected = frozenset(indexes)
-            try:
-                wanted = set_of_ranges(self.layout.pieces_of(selected), count)
-            except IndexError as error:
-                raise ConfigError(f"select: {error}") from error
-            self.selected = selected
-        self.machine.set_wanted(wanted)
+    def start_with(self, choice: FileChoice) -> None:
+        """Want these files from the start, before any has a place."""
+        self.rearranging.choice = choice
+        self._chosen(choice)
+
+    def _chosen(self, choice: FileChoice) -> None:
+        """Want other files, or in another order; there is a place for what is wanted."""
+        self.inventory.choice = choice
+        self.machine.set_priorities(choice.pieces(self.layout, self.geometry.piece_count))
         self._membership.changed()
         self._membership.wake()
 
@@ -242,7 +261,7 @@ class TorrentSession:
             metadata_progress=1.0,
             pieces_have=machine.download.have.bit_count(),
             piece_count=self.geometry.piece_count,
-            checked_pieces=self.checked_pieces,
+            checked_pieces=self.inventory.checked_pieces,
             bytes_done=done,
             total_length=total,
             download_rate=rate,
@@ -268,16 +287,7 @@ class TorrentSession:
         view = piece.view
         if view is None:
             raise AssertionError("a whole piece has a buffer")
-        self._shared.platform.disk.submit_write(
-            VerifiedWrite(
-                self.metainfo.info_hash,
-                piece.index,
-                self.root,
-                view,
-                self.metainfo.digest(piece.index),
-                self.layout.piece_extents(piece.index),
-            )
-        )
+        self.disk.write(piece.index, view, self.metainfo.digest(piece.index))
 
     def serve(self, peer: Peer, run: Run) -> None:
         """Read a run and send it."""
@@ -299,11 +309,11 @@ class TorrentSession:
 
     def state_changed(self, before: TorrentState, after: TorrentState) -> None:
         """Take over early peers, and tell everyone who waits."""
-        self._changed.set()
+        self._tell_change()
         if after is not TorrentState.ERROR:
             self.error = None
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
-            self._shared.platform.disk.release(self.root, self.layout.paths)
+            self.disk.release()
         if self.is_active:
             self._adopt_peers()
         elif after is not TorrentState.CHECKING:
@@ -405,10 +415,11 @@ class TorrentSession:
 
     def gather(self, results: list[DiskResult]) -> None:
         """Phase 1: the disk's results."""
+        self.disk.delivered(len(results))
         for result in results:
             job = result.job
             if result.error is not None and not isinstance(job, Hash):
-                self.fail(result.error)
+                self._troubled(job, result.error)
             if isinstance(job, VerifiedWrite):
                 if result.outcome is Outcome.SUCCESS:
                     self.machine.piece_written(job.piece)
@@ -417,11 +428,10 @@ class TorrentSession:
                 else:
                     self.machine.piece_unwritten(job.piece)
             elif isinstance(job, Hash):
-                if self._checker is not None:
-                    self._checker.take(result)
+                self.inventory.take(result)
             else:
                 self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
-        self._changed.set()
+        self._tell_change()
 
     def process(self, now: float) -> bool:
         """Phase 2: what time brings about; whether this was a beat."""

@@ -5,15 +5,31 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from millstream.core.geometry import ConnectionId
+from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.config import EngineConfig
+from millstream.engine.kept_pieces import KeptPieces
 from millstream.engine.limits import Limits
 from millstream.engine.tick import Tick
 from millstream.engine.udp_trackers import UdpTrackers
+from millstream.errors import StorageError
 from millstream.interfaces.platform import Platform
+from millstream.protocol.infohash import InfoHash
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
+from millstream.storage.roots import StorageRootManager
+
+
+class DiskWatch(Protocol):
+    """Who knows which disks can be used: `engine.housekeeping`."""
+
+    def obstacle(self, torrent: InfoHash) -> StorageError | None:
+        """Why a torrent's files cannot be used at the moment, as far as is known."""
+
+    def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
+        """A job of the torrent failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +41,13 @@ class Shared:
         platform: what the engine stands on.
         pool: room for pieces being downloaded.
         cache: pieces being uploaded.
+        kept_pieces: what came of unfinished pieces of torrents that are stopped.
+        roots: where torrents are.
+        disk_watch: knows which disks can be used.
         tick: the rhythm.
         limits: the rate limits.
         udp: exchanges with UDP trackers.
+        announce_turns: says which torrents may announce now.
         rng: for random choices.
         peer_id: ours.
         client: what we call ourselves (`v` of BEP 10).
@@ -41,9 +61,13 @@ class Shared:
     platform: Platform
     pool: PieceBufferPool
     cache: ReadCache
+    kept_pieces: KeptPieces
+    roots: StorageRootManager
+    disk_watch: DiskWatch
     tick: Tick
     limits: Limits
     udp: UdpTrackers
+    announce_turns: AnnounceTurns
     rng: random.Random
     peer_id: bytes
     client: str

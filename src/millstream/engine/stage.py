@@ -88,6 +88,9 @@ class Stage(Protocol):
     def output(self, now: float) -> None:
         """Give pieces to the disk, and news and data to the peers."""
 
+    def fail(self, error: MillstreamError) -> None:
+        """Stop in the error state."""
+
     @property
     def error(self) -> MillstreamError | None:
         """Why it is in the error state."""

@@ -3,11 +3,15 @@
 Whatever happens - bytes came, the disk answered, a beat of the clock - asks for one tick in the
 present iteration of the loop. A tick has five phases, the same for all torrents that have
 something to do, and ends with one hand-over to the disk for all of them.
+
+The clock's beat is for torrents that are awake: those that were woken since they last came to rest.
+Ten thousand that rest cost it nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Protocol
 
 from millstream.engine.tick_meter import TickMeter
@@ -29,6 +33,9 @@ class Ticking(Protocol):
     def output(self, now: float) -> None:
         """Give pieces to the disk, and news and data to the peers."""
 
+    def rests_until(self, now: float) -> float:
+        """When time alone will bring something about: now or before, later, or never (infinity)."""
+
 
 class Tick:
     """Runs the phases. `pause` is called when the disk took all it can.
@@ -43,6 +50,9 @@ class Tick:
         self._due: dict[Ticking, None] = {}
         self._results: dict[Ticking, list[DiskResult]] = {}
         self._running: list[Ticking] = []
+        self._awake: dict[Ticking, None] = {}
+        self._resting: dict[Ticking, float] = {}
+        self._next_rise = math.inf
         self._scheduled: asyncio.Handle | None = None
 
     def wake(self, torrent: Ticking) -> None:
@@ -56,6 +66,28 @@ class Tick:
         self._results.setdefault(torrent, []).append(result)
         self.wake(torrent)
 
+    def beat(self, now: float) -> None:
+        """Half a second is over: wake those that are awake still, or have rested long enough."""
+        if now >= self._next_rise:
+            for torrent in [each for each, until in self._resting.items() if until <= now]:
+                del self._resting[torrent]
+                self.wake(torrent)
+            self._next_rise = min(self._resting.values(), default=math.inf)
+        for torrent in list(self._awake):
+            until = torrent.rests_until(now)
+            if until <= now:
+                self.wake(torrent)
+                continue
+            del self._awake[torrent]
+            if until < math.inf:
+                self._resting[torrent] = until
+                self._next_rise = min(self._next_rise, until)
+
+    def forget(self, torrent: Ticking) -> None:
+        """The torrent leaves the engine."""
+        for book in (self._due, self._results, self._awake, self._resting):
+            book.pop(torrent, None)
+
     def stop(self) -> None:
         """Forget what is scheduled."""
         if self._scheduled is not None:
@@ -67,7 +99,9 @@ class Tick:
         clock = asyncio.get_running_loop().time
         now = clock()
         self._scheduled = None
-        self._running, self._due = list(self._due), {}
+        self._running = list(self._due)
+        self._awake.update(self._due)
+        self._due = {}
         self.gather()
         self.process(now)
         self.request(now)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from millstream.core.partial_piece import PartialPiece
 from millstream.core.piece_set import members
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.membership import Membership
@@ -19,9 +20,9 @@ from millstream.engine.session import TorrentSession
 from millstream.errors import StorageError
 from millstream.interfaces.filesystem import FileSystem
 from millstream.logging.component_logger import component_logger
-from millstream.protocol.file_selection import FileSelection
 from millstream.storage.claims import Claims, FileRecord
 from millstream.storage.layout import FileLayout
+from millstream.storage.placement import Placement
 from millstream.storage.resume import ResumeState
 
 _LOG = component_logger("store")
@@ -41,11 +42,12 @@ class TorrentKeeper:
         flush_due: when its files have to be flushed or looked at, by the loop's time; None for not
             at all.
         peers_saved_at: the loop's time.
+        partial_saved: the partial pieces that the store has.
         saved: what the store has; None for nothing.
     """
 
     __slots__ = (
-        *("_checks", "_doubtful", "_flush_failed", "_flushed", "_have", "_records", "_selected"),
+        *("_changes", "_checks", "_doubtful", "_flush_failed", "_flushed", "_have", "_records"),
         *(
             "_stale",
             "_state",
@@ -55,7 +57,7 @@ class TorrentKeeper:
             "has_metainfo",
             "is_forgotten",
         ),
-        *("member", "peers_saved_at", "saved"),
+        *("member", "partial_saved", "peers_saved_at", "saved"),
     )
 
     def __init__(
@@ -65,12 +67,12 @@ class TorrentKeeper:
         self.has_metainfo = has_metainfo
         self.is_forgotten = False
         self.flush_due: float | None = None
+        self.partial_saved: list[PartialPiece] = []
         self.peers_saved_at = 0.0
         self.saved: ResumeState | None = None
         self._state = state
-        self._selected: frozenset[int] | None = None
         # Of the check by which it is known what is there; 0 if there was none yet.
-        self._checks = 0
+        self._checks = self._changes = 0
         self._have = self._flushed = self._written = self._doubtful = 0
         self._flush_failed = False
         self._records: list[FileRecord | None] = []
@@ -92,10 +94,14 @@ class TorrentKeeper:
                 which a flush that failed is tried again.
         """
         session = self.session
-        if session is None or not session.checks:
+        if session is None or not session.inventory.checks:
             return
-        if session.checks != self._checks:
+        if session.inventory.checks != self._checks:
             self._begin(session)
+        if session.disk.changes != self._changes:
+            # What was moved, renamed or copied has to be looked at anew.
+            self._changes = session.disk.changes
+            self._stale = _stored_files(session.layout)
         have = session.machine.download.have
         if have != self._have:
             fresh = have & ~self._have
@@ -110,12 +116,12 @@ class TorrentKeeper:
 
     def _begin(self, session: TorrentSession) -> None:
         """The files were checked: what is known of them is what that found."""
-        self._checks = session.checks
-        layout, plan, claims = session.layout, session.plan, self._state.claims
-        stored = {number for number, file in enumerate(layout.files) if file.path is not None}
+        self._checks = session.inventory.checks
+        self._changes = session.disk.changes
+        layout, plan, claims = session.layout, session.inventory.plan, self._state.claims
         if plan is None or claims is None:
             self._records = [None] * len(layout.files)
-            self._have, self._stale = 0, stored
+            self._have, self._stale = 0, _stored_files(layout)
         else:
             self._records = list(claims.files)
             self._have, self._stale = plan.trusted, set(plan.unknown_files)
@@ -131,10 +137,11 @@ class TorrentKeeper:
         checks, pieces = self._checks, self._written & ~self._doubtful
         unflushed, self._unflushed = sorted(self._unflushed), set()
         stale, self._stale = sorted(self._stale.difference(unflushed)), set()
-        root, layout = session.root, session.layout
+        placement, changes = session.disk.placement, session.disk.changes
+        root = placement.root
         try:
-            stats = await files.sync(root, _paths(layout, unflushed)) if unflushed else []
-            stats += await files.stat_many(root, _paths(layout, stale)) if stale else []
+            stats = await files.sync(root, _paths(placement, unflushed)) if unflushed else []
+            stats += await files.stat_many(root, _paths(placement, stale)) if stale else []
         except StorageError as error:
             _LOG.warning("%s: not flushed, to be read again at the next start", error)
             self._flush_failed = True
@@ -146,8 +153,11 @@ class TorrentKeeper:
                 self._stale.update(stale)
             return
         self._flush_failed = False
-        if checks != self._checks:
-            return  # they were checked meanwhile, and it is another story
+        if checks != self._checks or changes != session.disk.changes:
+            # They were checked or moved meanwhile, and it is another story.
+            self._unflushed.update(unflushed)
+            self._stale.update(stale)
+            return
         for number, stat in zip((*unflushed, *stale), stats, strict=True):
             self._records[number] = record_of(stat)
         self._flushed |= pieces & self._have
@@ -158,7 +168,11 @@ class TorrentKeeper:
         member, session = self.member, self.session
         state = replace(
             self._state,
-            save_path=member.root,
+            save_path=member.root.path,
+            root=member.root.token,
+            max_peers=member.max_connections,
+            auto_managed=member.is_auto_managed,
+            forced=member.is_forced,
             stopped=member.is_stopped_by_user,
             allow_local=member.allow_local,
             uploaded=member.departed_uploaded,
@@ -177,7 +191,10 @@ class TorrentKeeper:
                 uploaded=status.uploaded,
                 downloaded=status.downloaded,
                 completed_at=completed_at,
-                selection=self._selection(session.selected),
+                selection=None,
+                priorities=session.rearranging.choice.priorities,
+                first_last=session.rearranging.choice.first_last,
+                placement=session.disk.record.with_placement(session.disk.placement),
                 sequential=session.machine.download.picker.sequential,
                 observe=session.machine.keep_seeds,
                 claims=self._claims(session, wall_time),
@@ -205,18 +222,14 @@ class TorrentKeeper:
             taken_at=round(wall_time * 1e9),
         )
 
-    def _selection(self, selected: frozenset[int] | None) -> FileSelection | None:
-        if selected is None:
-            return None
-        if selected is not self._selected or self._state.selection is None:
-            self._selected = selected
-            return FileSelection.of(selected)
-        return self._state.selection
+
+def _stored_files(layout: FileLayout) -> set[int]:
+    return {number for number, file in enumerate(layout.files) if file.path is not None}
 
 
-def _paths(layout: FileLayout, numbers: Iterable[int]) -> list[str]:
-    files = (layout.files[number] for number in numbers)
-    return [file.path for file in files if file.path is not None]
+def _paths(placement: Placement, numbers: Iterable[int]) -> list[str]:
+    paths = (placement.path(number) for number in numbers)
+    return [path for path in paths if path is not None]
 
 
 def _files_of(pieces: int, layout: FileLayout, piece_count: int) -> Iterator[int]:

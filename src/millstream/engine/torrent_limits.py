@@ -27,6 +27,22 @@ class LimitedDownload(Protocol):
     rate_limit: int | None
 
 
+class Turns(Protocol):
+    """Who gives turns: `engine.limits.Limits`.
+
+    Attributes:
+        fair_share: what each torrent that has peers may bring, bytes a second; None: unlimited.
+    """
+
+    fair_share: int | None
+
+    def turn_at(self, when: float) -> None:
+        """Ask for a turn at the loop's time given, or later."""
+
+    def torrent_gone(self, torrent: TorrentLimits) -> None:
+        """The torrent leaves the engine."""
+
+
 class TorrentLimits:
     """Made by `engine.limits.Limits.torrent`. Without a limit nothing refers to it.
 
@@ -37,10 +53,14 @@ class TorrentLimits:
         upload: all torrents' limit on the way up.
         download_rate: the torrent's own, bytes a second or None.
         upload_rate: the torrent's own, bytes a second or None.
-        turn_at: asks for a turn at the loop's time given, or later.
+        turns: gives the turns.
         wake: makes the torrent go on with its upload, soon.
-        gone: called by `close`.
     """
+
+    __slots__ = (
+        *("_all_download", "_all_upload", "_download_share", "_links", "_loop", "_receiving"),
+        *("_sending", "_turns", "_upload_share", "wake"),
+    )
 
     def __init__(
         self,
@@ -49,33 +69,55 @@ class TorrentLimits:
         download_rate: int | None,
         upload_rate: int | None,
         *,
-        turn_at: Callable[[float], None],
+        turns: Turns,
         wake: Callable[[], None],
-        gone: Callable[[TorrentLimits], None],
     ) -> None:
-        self._download: RateShare[LimitedLink] = download.share(download_rate, 0.0)
-        self._upload: RateShare[TorrentLimits] = upload.share(upload_rate, 0.0)
+        self._all_download = download
         self._all_upload = upload
+        # Of most torrents nothing is limited.
+        self._download_share: RateShare[LimitedLink] | None = None
+        self._upload_share: RateShare[TorrentLimits] | None = None
         self._links: dict[LimitedLink, None] = {}
         self._receiving: LimitedDownload | None = None
         self._sending: LimitedUpload | None = None
-        self._turn_at = turn_at
-        self._gone = gone
+        self._turns = turns
         self._loop = asyncio.get_running_loop()
         self.wake = wake
+        if download_rate is not None:
+            self._download.set_rate(download_rate, 0.0)
+        if upload_rate is not None:
+            self._upload.set_rate(upload_rate, 0.0)
+
+    @property
+    def _download(self) -> RateShare[LimitedLink]:
+        if self._download_share is None:
+            self._download_share = self._all_download.share(None, 0.0)
+        return self._download_share
+
+    @property
+    def _upload(self) -> RateShare[TorrentLimits]:
+        if self._upload_share is None:
+            self._upload_share = self._all_upload.share(None, 0.0)
+        return self._upload_share
+
+    @property
+    def _is_download_limited(self) -> bool:
+        """Whether there is a limit at all, the torrent's own or that of all."""
+        return self._all_download.bucket is not None or self.download is not None
 
     # What belongs to the torrent.
 
     def add(self, link: LimitedLink) -> None:
         """A peer is connected."""
         self._links[link] = None
-        if self._download.is_limited:
+        if self._is_download_limited:
             self._throttle(link)
 
     def remove(self, link: LimitedLink) -> None:
         """A peer is gone."""
         self._links.pop(link, None)
-        self._download.remove(link)
+        if self._download_share is not None:
+            self._download_share.remove(link)
         link.throttle = None
 
     def govern(self, download: LimitedDownload, upload: LimitedUpload) -> None:
@@ -87,59 +129,66 @@ class TorrentLimits:
         """The torrent leaves the engine."""
         for link in list(self._links):
             self.remove(link)
-        self._upload.remove(self)
-        self._gone(self)
+        if self._upload_share is not None:
+            self._upload_share.remove(self)
+        self._turns.torrent_gone(self)
 
     # Limits.
 
     @property
     def download(self) -> int | None:
         """The torrent's own limit, bytes a second; None: as fast as all together may be."""
-        bucket = self._download.bucket
+        bucket = self._download_share and self._download_share.bucket
         return None if bucket is None else bucket.rate
 
     @property
     def upload(self) -> int | None:
         """The torrent's own limit, bytes a second; None: as fast as all together may be."""
-        bucket = self._upload.bucket
+        bucket = self._upload_share and self._upload_share.bucket
         return None if bucket is None else bucket.rate
 
     def set(self, *, download: int | None, upload: int | None) -> None:
         """Set both limits of its own, in bytes a second. Raises ConfigError if one is too low."""
         check_limits(download, upload)
         now = self._loop.time()
-        self._download.set_rate(download, now)
-        self._upload.set_rate(upload, now)
+        if download != self.download:
+            self._download.set_rate(download, now)
+        if upload != self.upload:
+            self._upload.set_rate(upload, now)
         self.apply()
 
     def apply(self) -> None:
         """A limit changed, the torrent's or that of all."""
-        if self._download.is_limited:
+        self.tell_rate()
+        if self._is_download_limited:
             for link in self._links:
                 self._throttle(link)
         else:
             for link in self._links:
                 self._let_go(link)
         if self._sending is not None:
-            if self._upload.is_limited:
+            lowest = self._lowest_upload()
+            if lowest is not None:
                 self._upload.add(self)
                 self._sending.limiter = self
-                self._sending.set_capacity(self._lowest_upload())
             else:
-                self._upload.remove(self)
+                if self._upload_share is not None:
+                    self._upload_share.remove(self)
                 self._sending.limiter = None
-                self._sending.set_capacity(None)
+            self._sending.set_capacity(lowest)
             self.wake()
 
     def _lowest_upload(self) -> int | None:
         """What the torrent may send at most, its own limit or that of all."""
-        buckets = (self._upload.bucket, self._all_upload.bucket)
-        return min((bucket.rate for bucket in buckets if bucket is not None), default=None)
+        bucket = self._all_upload.bucket
+        rates = (self.upload, None if bucket is None else bucket.rate)
+        return min((rate for rate in rates if rate is not None), default=None)
 
-    def tell_rate(self, fair_share: int | None) -> None:
-        """Tell the torrent how fast it can expect its peers to be, of this share of all."""
+    def tell_rate(self) -> None:
+        """Tell the torrent how fast it can expect its peers to be."""
         if self._receiving is not None:
-            rates = [rate for rate in (fair_share, self.download) if rate is not None]
+            both = (self._turns.fair_share, self.download)
+            rates = [rate for rate in both if rate is not None]
             self._receiving.rate_limit = min(rates, default=None)
 
     @property
@@ -156,7 +205,7 @@ class TorrentLimits:
         share.spend(link, length)
         if not share.allowance(link, now):
             link.reading.hold(Hold.RATE)
-            self._turn_at(share.wait(link, now))
+            self._turns.turn_at(share.wait(link, now))
 
     def resume(self, link: LimitedLink, now: float) -> None:
         """The link's turn has come."""
@@ -180,7 +229,7 @@ class TorrentLimits:
         """How many bytes may be sent; if none, the torrent is woken when it has a turn."""
         allowed = self._upload.allowance(self, now)
         if not allowed:
-            self._turn_at(self._upload.wait(self, now))
+            self._turns.turn_at(self._upload.wait(self, now))
         return allowed
 
     def spent(self, length: int) -> None:

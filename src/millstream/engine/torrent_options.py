@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from millstream.engine.file_choice import FileChoice
 from millstream.errors import ConfigError
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.metainfo import Metainfo
@@ -24,25 +25,33 @@ class TorrentOptions:
         select: the files to get, by number, or what says them once the metainfo is known; None for
             all, or what the magnet selects.
         observe: whether to stay connected to seeds though nothing is wanted of them.
+        first_last: whether the first and last pieces of files come before all others.
+        priorities: what was saved of the files' priorities; with these, `select` says nothing.
     """
 
     sequential: bool = False
     select: frozenset[int] | FileSelection | Callable[[Metainfo], Iterable[int]] | None = None
     observe: bool = False
+    first_last: bool = False
+    priorities: bytes = b""
 
     @classmethod
-    def make(cls, *, sequential: bool, select: Selection | None, observe: bool) -> Self:
+    def make(
+        cls, *, sequential: bool, select: Selection | None, observe: bool, first_last: bool
+    ) -> Self:
         """From what a user says."""
         if observe:
             select = ()
         if select is None or callable(select):
-            return cls(sequential, select, observe)
-        return cls(sequential, frozenset(select), observe)
+            return cls(sequential, select, observe, first_last)
+        return cls(sequential, frozenset(select), observe, first_last)
 
     @classmethod
     def of_state(cls, state: ResumeState) -> Self:
         """From what is remembered."""
-        return cls(state.sequential, state.selection, state.observe)
+        return cls(
+            state.sequential, state.selection, state.observe, state.first_last, state.priorities
+        )
 
     def or_select(self, selection: FileSelection | None) -> Self:
         """With this selection, if nobody said another."""
@@ -57,8 +66,15 @@ class TorrentOptions:
             return self.select
         return FileSelection.of(self.select)
 
-    def choose(self, metainfo: Metainfo) -> Iterable[int] | None:
-        """The files to get; None for all. Raises ConfigError for whatever a user's function raises."""
+    def choose(self, metainfo: Metainfo) -> FileChoice:
+        """Which files are wanted. Raises ConfigError for whatever a user's function raises."""
+        count = len(metainfo.files)
+        if self.priorities:
+            return FileChoice.restored(self.priorities, count, first_last=self.first_last)
+        choice = FileChoice.of_selection(self._selected(metainfo), count)
+        return replace(choice, first_last=self.first_last)
+
+    def _selected(self, metainfo: Metainfo) -> Iterable[int] | None:
         if self.select is None or isinstance(self.select, frozenset):
             return self.select
         if isinstance(self.select, FileSelection):

@@ -10,11 +10,11 @@ from millstream.core.peer import Peer
 from millstream.core.upload import Upload
 from millstream.core.upload_queue import Run
 from millstream.engine.link import Link
-from millstream.interfaces.disk import DiskQueue, Read
+from millstream.engine.torrent_disk import TorrentDisk
+from millstream.interfaces.disk import Read
 from millstream.interfaces.network import Buffer
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.messages import piece_header
-from millstream.storage.layout import FileLayout
 from millstream.storage.read_cache import ReadBuffer, ReadCache
 
 
@@ -33,8 +33,6 @@ class RunReader:
 
     Args:
         torrent: whose pieces.
-        layout: where they lie.
-        root: under which directory.
         disk: reads what the cache lacks.
         cache: shared by all torrents.
         upload: is told what became of each run.
@@ -43,16 +41,13 @@ class RunReader:
     def __init__(
         self,
         torrent: InfoHash,
-        layout: FileLayout,
-        root: str,
-        disk: DiskQueue,
+        disk: TorrentDisk,
         cache: ReadCache,
         upload: Upload,
     ) -> None:
         self._torrent = torrent
-        self._layout = layout
-        self._root = root
         self._disk = disk
+        self._piece_length = disk.placement.layout.piece_length
         self._cache = cache
         self._upload = upload
         self.reading = 0
@@ -64,12 +59,10 @@ class RunReader:
             self._send(_Reading(link, peer, run, buffer))
             return
         buffer = self._cache.take(run.begin, run.end)
-        offset = run.index * self._layout.piece_length + run.begin
-        extents = self._layout.extents(offset, run.length)
-        into = buffer.view[: run.length]
-        reading = _Reading(link, peer, run, buffer)
+        offset = run.index * self._piece_length + run.begin
         self.reading += 1
-        self._disk.submit_read(Read(self._torrent, self._root, extents, into, reading))
+        reading = _Reading(link, peer, run, buffer)
+        self._disk.read(offset, buffer.view[: run.length], reading)
 
     def take(self, job: Read, *, succeeded: bool) -> None:
         """A read ended."""

@@ -46,6 +46,11 @@ class WebSeeding:
         wake: asks for a tick.
     """
 
+    __slots__ = (
+        *("_allow_local", "_config", "_http", "_journal", "_layout", "_limits", "_machine"),
+        *("_metainfo", "_next_connection", "_tasks", "_wake", "seeds"),
+    )
+
     def __init__(
         self,
         metainfo: Metainfo,
@@ -60,7 +65,7 @@ class WebSeeding:
         wake: Callable[[], None],
     ) -> None:
         urls = list(dict.fromkeys(metainfo.web_seeds))[:MAX_WEB_SEEDS]
-        self.seeds = [WebSeed.parse(url) for url in urls]
+        self.seeds = tuple([WebSeed.parse(url) for url in urls])
         self._metainfo = metainfo
         self._journal = Journal(metainfo.info_hash)
         self._layout = layout
@@ -71,7 +76,8 @@ class WebSeeding:
         self._allow_local = allow_local
         self._next_connection = next_connection
         self._wake = wake
-        self._tasks: set[asyncio.Task[None]] = set()
+        # Most torrents have no web seeds.
+        self._tasks: set[asyncio.Task[None]] | None = None
 
     @property
     def departed_downloaded(self) -> int:
@@ -156,6 +162,8 @@ class WebSeeding:
         files = WebSeedFiles(
             seed.url, self._metainfo, self._layout, http, allow_local=self._allow_local
         )
+        if self._tasks is None:
+            self._tasks = set()
         link = seed.link = WebSeedLink(files, self._machine.geometry, self, self._tasks)
         peer = link.peer = Peer(
             connection,

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 from millstream.config_ranges import Ranges, check_ranges
-from millstream.errors import StorageError
+from millstream.errors import ConfigError, StorageError
 from millstream.protocol.infohash import InfoHash
+
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9!_~-]{1,20})?")
 
 
 class Extent(NamedTuple):
@@ -109,12 +112,15 @@ class DiskConfig:
             Range 1 MiB and up; libtorrent's `max_queued_disk_bytes` is 100 MiB.
         max_open_files: file handles kept open. Range 4 and up; libtorrent's `file_pool_size` is 40.
         allocation: whether files are created sparse or with all their room taken.
+        incomplete_suffix: what the names of files end with until they are complete, `.part` for
+            one; empty for nothing.
     """
 
     workers: int = 0
     max_queued_bytes: int = 32 << 20
     max_open_files: int = 64
     allocation: Allocation = Allocation.SPARSE
+    incomplete_suffix: str = ""
 
     RANGES: ClassVar[Ranges] = {
         "workers": (0, 64),
@@ -124,6 +130,11 @@ class DiskConfig:
 
     def __post_init__(self) -> None:
         check_ranges("disk", self, self.RANGES)
+        if not _SUFFIX.fullmatch(self.incomplete_suffix):
+            raise ConfigError(
+                f"disk.incomplete_suffix is {self.incomplete_suffix!r}; it must be a dot and "
+                "letters or digits, or nothing"
+            )
 
 
 class DiskQueue(Protocol):

@@ -21,6 +21,7 @@ COMPONENTS = MappingProxyType(
         "disk": "faults of the disk, and downloads that wait for it",
         "store": "what is kept from one run to the next",
         "rpc": "control from outside",
+        "service": "watch folders, scripts, webhooks, and settings read again",
         "tracker_service": "Millstream's own tracker",
     }
 )

@@ -21,16 +21,20 @@ class HumanFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without the break at its end."""
-        entry = LogEntry.of(record)
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
-        about = " ".join(filter(None, ((entry.torrent or "")[:SHORT_HASH], entry.peer)))
-        text = f"[{about}] {entry.message}" if about else entry.message
-        line = (
-            f"{moment}.{int(entry.time % 1 * 1000):03} {entry.level_name:<7} "
-            f"{entry.component:<8} {text}"
-        )
-        lines = [line, *(entry.exception or "").splitlines()]
-        return "\n".join(map(_harmless, lines))
+        return human_lines(LogEntry.of(record))
+
+
+def human_lines(entry: LogEntry) -> str:
+    """The line for an entry, and those of its traceback."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+    about = " ".join(filter(None, ((entry.torrent or "")[:SHORT_HASH], entry.peer)))
+    text = f"[{about}] {entry.message}" if about else entry.message
+    line = (
+        f"{moment}.{int(entry.time % 1 * 1000):03} {entry.level_name:<7} "
+        f"{entry.component:<8} {text}"
+    )
+    lines = [line, *(entry.exception or "").splitlines()]
+    return "\n".join(map(_harmless, lines))
 
 
 def _harmless(text: str) -> str:

@@ -31,17 +31,29 @@ class RingBufferLogger(logging.Handler):
         if capacity < 1:
             raise ConfigError(f"a log's capacity is {capacity}; it must be 1 or more")
         super().__init__(parse_level(level))
-        self._entries: deque[LogEntry] = deque(maxlen=capacity)
+        self._entries: deque[tuple[int, LogEntry]] = deque(maxlen=capacity)
+        self._count = 0
         self._listeners: list[Callable[[LogEntry], None]] = []
 
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest entry that is kept; without any, the one the next will have."""
+        return self._count - len(self._entries) + 1
+
+    @property
+    def latest(self) -> int:
+        """The number of the latest entry; 0 before the first."""
+        return self._count
+
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, and tell the listeners."""
         try:
             entry = LogEntry.of(record)
-            self._entries.append(entry)
+            self._count += 1
+            self._entries.append((self._count, entry))
             for listener in list(self._listeners):
                 listener(entry)
         except Exception:  # noqa: BLE001 - so says logging: a log must not end what it tells of
@@ -55,9 +67,27 @@ class RingBufferLogger(logging.Handler):
         torrent: object | None = None,
         limit: int | None = None,
     ) -> list[LogEntry]:
-        """The entries that are kept, the oldest first.
+        """The entries that are kept, the oldest first; the arguments as of `numbered`.
+
+        Raises:
+            ConfigError: there is no such level.
+        """
+        found = self.numbered(level=level, component=component, torrent=torrent, limit=limit)
+        return [entry for _, entry in found]
+
+    def numbered(
+        self,
+        *,
+        after: int = 0,
+        level: str | int = logging.NOTSET,
+        component: str | None = None,
+        torrent: object | None = None,
+        limit: int | None = None,
+    ) -> list[tuple[int, LogEntry]]:
+        """The entries that are kept and their numbers, from 1 on, the oldest first.
 
         Args:
+            after: only those with higher numbers: what came since somebody asked last.
             level: only from this level on; name or number.
             component: only of this component.
             torrent: only of this torrent: an `InfoHash`, or the first digits of its hex.
@@ -74,9 +104,10 @@ class RingBufferLogger(logging.Handler):
         finally:
             self.release()
         found = [
-            entry
-            for entry in entries
-            if entry.level >= lowest
+            (number, entry)
+            for number, entry in entries
+            if number > after
+            and entry.level >= lowest
             and (component is None or entry.component == component)
             and (wanted is None or (entry.torrent or "").startswith(wanted))
         ]

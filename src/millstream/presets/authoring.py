@@ -11,11 +11,13 @@ from millstream.adapters.native import NativeDiskQueue, NativeFileSystem
 from millstream.core.piece_set import members
 from millstream.engine.authoring import author_torrent
 from millstream.engine.checking import Checker
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.sources import load_metainfo
 from millstream.interfaces.disk import DiskConfig, DiskResult
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
+from millstream.storage.placement import Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,12 @@ async def verify_torrent(
 
     disk = NativeDiskQueue(DiskConfig(workers=workers))
     root = files.root(os.fspath(save_path))
-    checker = Checker(metainfo, FileLayout.from_metainfo(metainfo), root, disk, looked_at)
+    placement = Placement(FileLayout.from_metainfo(metainfo), root, "")
+    own = TorrentDisk(metainfo.info_hash, placement, disk)
+    checker = Checker(metainfo, own, looked_at)
 
     def take(results: list[DiskResult]) -> None:
+        own.delivered(len(results))
         for result in results:
             checker.take(result)
 

@@ -98,15 +98,6 @@ def decode_dict(
     return values, spans
 
 
-def dict_spans(data: bytes, *, strict_keys: bool = True) -> dict[bytes, tuple[int, int]]:
-    """Say where in the data each value of a dictionary lies: start and end, by key.
-
-    Raises:
-        BencodeError: the data is no strict bencoding of a dictionary, or exceeds a limit.
-    """
-    return decode_dict(data, strict_keys=strict_keys)[1]
-
-
 def encode(value: Bencodable) -> bytes:
     """Encode integers, bytes, lists, tuples, and dictionaries with keys of bytes.
 

@@ -9,12 +9,15 @@ its `bit_length()`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from millstream.errors import RemoteProtocolError
 
 
+# Few: the sets of one torrent are made together, and the longest has 256 KiB.
+@lru_cache(maxsize=8)
 def every_piece(count: int) -> int:
-    """The set of all `count` pieces."""
+    """The set of all `count` pieces; one value for all who ask in a row."""
     return (1 << count) - 1
 
 

@@ -165,11 +165,6 @@ def parse_dict(payload: bytes, what: str) -> tuple[dict[bytes, Bencoded], int]:
     return value, end
 
 
-def encode_upload_only(upload_only: bool) -> bytes:
-    """The payload of an `upload_only` message (BEP 21, libtorrent's form)."""
-    return bytes([upload_only])
-
-
 def parse_upload_only(payload: bytes | memoryview) -> bool:
     """Whether the peer now downloads nothing (BEP 21, libtorrent's form).
 

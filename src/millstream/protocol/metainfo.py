@@ -89,7 +89,7 @@ class Metainfo:
         info_hash: SHA-1 of the info dict, exactly as it stands in the file.
         name: the suggested name of the file or directory, as hostile as any other.
         piece_length: bytes in each piece but the last, 1 to MAX_PIECE_LENGTH.
-        digests: the SHA-1 of every piece, 20 bytes each.
+        digests_at: where in `info` the SHA-1 of the first piece begins; those of the others follow.
         files: the files in the order their bytes follow each other; at least one.
         total_length: bytes in all files, padding included; at least 1.
         is_multi_file: whether the files lie in a directory that has the torrent's name.
@@ -105,7 +105,7 @@ class Metainfo:
     info_hash: InfoHash
     name: str
     piece_length: int
-    digests: bytes
+    digests_at: int
     files: tuple[FileEntry, ...]
     total_length: int
     is_multi_file: bool
@@ -120,7 +120,12 @@ class Metainfo:
     @property
     def piece_count(self) -> int:
         """Pieces in the torrent; at least 1."""
-        return len(self.digests) // DIGEST_LENGTH
+        return -(-self.total_length // self.piece_length)
+
+    @property
+    def digests(self) -> bytes:
+        """The SHA-1 of every piece, 20 bytes each: a copy. They are most of what a torrent says."""
+        return self.info[self.digests_at : self.digests_at + self.piece_count * DIGEST_LENGTH]
 
     def digest(self, piece: int) -> bytes:
         """Return the SHA-1 that a piece must have: 20 bytes.
@@ -130,7 +135,8 @@ class Metainfo:
         """
         if not 0 <= piece < self.piece_count:
             raise IndexError(f"there is no piece {piece}")
-        return self.digests[piece * DIGEST_LENGTH : (piece + 1) * DIGEST_LENGTH]
+        begin = self.digests_at + piece * DIGEST_LENGTH
+        return self.info[begin : begin + DIGEST_LENGTH]
 
     @classmethod
     def from_info(
@@ -185,9 +191,9 @@ class Metainfo:
         piece_length, digests = _read_pieces(info, total_length)
         return cls(
             info_hash=InfoHash(hashlib.sha1(raw_info).digest()),
-            name=_read_name(info),
+            name=_read_name(info) if b"files" in info else files[0].path[0],
             piece_length=piece_length,
-            digests=digests,
+            digests_at=raw_info.index(digests),
             files=files,
             total_length=total_length,
             is_multi_file=b"files" in info,

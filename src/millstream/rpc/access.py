@@ -1,21 +1,9 @@
-"""Who may ask: the checks that come before any request is looked at. Pure decisions.
-
-A server on loopback is within reach of every web page that a browser on the same machine shows. Such
-a page can send requests though not read the answers, unless its name is made to point here (DNS
-rebinding). `Host` says by which name the browser came, `Origin` and `Sec-Fetch-Site` whose page
-it shows; pages can forge none of them.
-"""
+"""Who may ask the control server: see `http_server.gate`."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from ipaddress import ip_address
-
+from millstream.http_server.gate import RequestGate, bearer_token
 from millstream.rpc.config import ControlConfig
-from millstream.rpc.refusals import Refusal
-
-_BEARER = "bearer "
 
 
 class Gate:
@@ -26,9 +14,7 @@ class Gate:
     """
 
     def __init__(self, config: ControlConfig) -> None:
-        self._digest = None if config.token is None else _digest(config.token)
-        self._is_loopback = config.is_loopback
-        self._names = {"localhost", *(name.lower().rstrip(".") for name in config.allowed_hosts)}
+        self._gate = RequestGate(config.token, config.allowed_hosts, is_loopback=config.is_loopback)
 
     def check(
         self,
@@ -48,74 +34,5 @@ class Gate:
             authorization: the `Authorization` header.
             remote: where the connection comes from.
         """
-        if len(hosts) != 1:
-            raise Refusal(400, "BadHost", f"a request has one Host header, not {len(hosts)}")
-        host = hosts[0].lower()
-        if not self._is_our_name(host_name(host)):
-            raise Refusal(
-                403,
-                "HostNotAllowed",
-                f"Host is {host[:80]!r}: this server does not answer to that name; "
-                "use its address, or start it with --allow-host",
-            )
-        if origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}:
-            raise Refusal(
-                403, "OriginNotAllowed", f"Origin is {origin[:80]!r}: pages of other sites may not"
-            )
-        if fetch_site is not None and fetch_site.lower() not in {"same-origin", "none"}:
-            raise Refusal(
-                403, "OriginNotAllowed", f"Sec-Fetch-Site is {fetch_site[:40]!r}: it must be ours"
-            )
-        self._check_token(authorization, remote)
-
-    def _is_our_name(self, name: str | None) -> bool:
-        if name is None:
-            return False
-        if name.rstrip(".") in self._names:
-            return True
-        try:
-            address = ip_address(name)
-        except ValueError:
-            return False
-        # Nobody makes an address point elsewhere; 0.0.0.0 is a browser's way to this machine.
-        return address.is_loopback or not (self._is_loopback or address.is_unspecified)
-
-    def _check_token(self, authorization: str | None, remote: str | None) -> None:
-        if self._digest is None:
-            # The server listens at loopback only; this holds should somebody change that.
-            if not _is_loopback(remote):
-                raise Refusal(401, "TokenRequired", "a token is needed from elsewhere")
-            return
-        given = authorization or ""
-        if given[: len(_BEARER)].lower() != _BEARER:
-            raise Refusal(
-                401, "TokenRequired", "a token is needed: send Authorization: Bearer <token>"
-            )
-        # Digests have one length, and comparing them takes one time: neither tells of the token.
-        if not hmac.compare_digest(_digest(given[len(_BEARER) :].strip()), self._digest):
-            raise Refusal(401, "WrongToken", "the token is not the server's")
-
-
-def host_name(host: str) -> str | None:
-    """The name or address in a `Host` header, without its port; None if it makes no sense."""
-    if host.startswith("["):
-        name, bracket, rest = host[1:].partition("]")
-        if not bracket or ":" not in name:
-            return None
-    else:
-        name, colon, port = host.partition(":")
-        rest = colon + port
-    if rest and not (rest[0] == ":" and rest[1:].isascii() and rest[1:].isdigit()):
-        return None
-    return name or None
-
-
-def _is_loopback(remote: str | None) -> bool:
-    try:
-        return ip_address((remote or "").partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        self._gate.check_site(hosts, origin, fetch_site)
+        self._gate.check_token(bearer_token(authorization), remote)

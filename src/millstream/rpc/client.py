@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import json
-import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-import aiohttp
-
+from millstream import __version__
 from millstream.errors import ConfigError, ControlError
 from millstream.rpc.config import DEFAULT_PORT
+from millstream.rpc.exchange import Answer, Exchange
 
 DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
@@ -20,6 +21,10 @@ DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 TIMEOUT = 30.0
 # Bytes of an answer: 10,000 torrents are 6 MB, and the pieces' availability of a large one 3 MB.
 MAX_ANSWER = 256 << 20
+
+_JSON = {"Content-Type": "application/json"}
+# A connection there was.
+_LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
 
 class ControlClient:
@@ -37,16 +42,15 @@ class ControlClient:
     def __init__(
         self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = TIMEOUT
     ) -> None:
-        self.url = _checked(url)
-        self._token = token
+        self.url, self._parts = _checked(url)
         self._timeout = timeout
-        self._session: aiohttp.ClientSession | None = None
+        self._headers = {"User-Agent": f"Millstream/{__version__}", "Accept": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
-        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-        self._session = aiohttp.ClientSession(
-            headers=headers, timeout=aiohttp.ClientTimeout(total=self._timeout)
-        )
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -55,9 +59,7 @@ class ControlClient:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._is_open = False
 
     async def get(self, path: str) -> dict[str, Any]:
         """Ask for something; raises ControlError if nobody answers, or the answer is no."""
@@ -70,30 +72,36 @@ class ControlClient:
     async def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None
     ) -> dict[str, Any]:
-        if self._session is None:
+        if not self._is_open:
             raise ConfigError("the client is used outside its `async with`")
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers if body is None else {**self._headers, **_JSON}
+        exchange = Exchange(self._parts, timeout=self._timeout, most=MAX_ANSWER)
         try:
-            # A redirect would take the token elsewhere.
-            async with self._session.request(
-                method, f"{self.url}{path}", json=body, allow_redirects=False
-            ) as response:
-                text = await response.content.read(MAX_ANSWER)
-                while not response.content.at_eof() and len(text) < MAX_ANSWER:
-                    text += await response.content.read(MAX_ANSWER - len(text))
-                status = response.status
-        except aiohttp.ClientConnectorError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
-            raise ControlError(
-                f"no daemon answers at {self.url} ({why}); start one with `millstream daemon`"
-            ) from error
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            why = str(error) or f"no answer within {self._timeout:g} s"
-            raise ControlError(f"the daemon at {self.url} does not answer: {why}") from error
-        return self._read(status, text)
+            async with asyncio.timeout(self._timeout):
+                answer = await exchange.run(method, self._parts.path + path, headers, data)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unanswered(error) from error
+        return self._read(answer)
 
-    def _read(self, status: int, text: bytes) -> dict[str, Any]:
+    def _unanswered(self, error: Exception) -> ControlError:
+        """Nobody there, or nobody who can talk."""
+        if isinstance(error, TimeoutError):
+            return ControlError(
+                f"the daemon at {self.url} does not answer: no answer within {self._timeout:g} s"
+            )
+        if isinstance(error, OSError) and not isinstance(error, _LOST):
+            why = error.strerror or str(error)
+            return ControlError(
+                f"no daemon answers at {self.url} ({why}); start one with `millstream daemon`"
+            )
+        why = str(error) or type(error).__name__
+        return ControlError(f"the daemon at {self.url} does not answer: {why}")
+
+    def _read(self, received: Answer) -> dict[str, Any]:
+        status = received.status
         try:
-            answer = json.loads(text)
+            answer = json.loads(received.body)
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or "ok" not in answer:
@@ -104,7 +112,7 @@ class ControlClient:
         return answer
 
 
-def _checked(url: str) -> str:
+def _checked(url: str) -> tuple[str, SplitResult]:
     full = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(full)
@@ -114,4 +122,5 @@ def _checked(url: str) -> str:
         usable = False
     if not usable:
         raise ConfigError(f"{url[:100]!r} is no address of a daemon, such as {DEFAULT_URL}")
-    return full.rstrip("/")
+    full = full.rstrip("/")
+    return full, urlsplit(full)

@@ -8,17 +8,20 @@ import binascii
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from millstream import Engine, EngineConfig, InfoHash, Torrent, __version__, create_native_engine
+from millstream.engine.sources import TorrentSource
 from millstream.errors import MalformedDataError
+from millstream.http_server.fields import Fields
 from millstream.logging.components import ROOT
 from millstream.logging.ring_buffer import RingBufferLogger
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.engine_settings import EngineSettings, read_rate
 from millstream.rpc.feed import Feed
-from millstream.rpc.fields import Fields
 from millstream.rpc.refusals import Refusal, invalid
-from millstream.rpc.views import Json, state_name
+from millstream.rpc.torrent_view import Json, state_name
 
 _LOG = logging.getLogger(f"{ROOT}.rpc")
 
@@ -28,6 +31,19 @@ MAX_TRACKERS = 200
 MAX_SELECTED = 1_000_000
 # A magnet link with all its trackers; `protocol.magnet` sets a limit of its own.
 MAX_MAGNET_LENGTH = 1 << 20
+
+
+class TorrentObserver(Protocol):
+    """Told of every torrent in the engine: `service.service.Service` is one."""
+
+    def torrent_entered(self, torrent: Torrent, *, is_new: bool) -> None:
+        """A torrent is in the engine; `is_new` if it is not of the last run."""
+
+    def torrent_leaving(self, torrent: Torrent) -> Callable[[], None]:
+        """A torrent is about to be removed; what this gives is called when it is gone.
+
+        Not called for those that are there when the engine ends.
+        """
 
 
 class Control:
@@ -40,6 +56,7 @@ class Control:
     Attributes:
         feed: what happens, for `/events`.
         log: the latest of the log.
+        reload: reads the settings again and says what changed; None where nobody does.
     """
 
     def __init__(self, config: ControlConfig, base: EngineConfig | None = None) -> None:
@@ -50,6 +67,26 @@ class Control:
         self._changing = asyncio.Lock()
         self.feed = Feed()
         self.log = RingBufferLogger()
+        self._observers: list[TorrentObserver] = []
+        self.reload: Callable[[], Awaitable[Json]] | None = None
+
+    def observe(self, observer: TorrentObserver) -> None:
+        """Tell this of torrents, those that are there already included."""
+        self._observers.append(observer)
+        for torrent in [] if self._engine is None else self._engine.torrents:
+            observer.torrent_entered(torrent, is_new=False)
+
+    def unobserve(self, observer: TorrentObserver) -> None:
+        """Tell it no more."""
+        self._observers.remove(observer)
+
+    def _entered(self, torrent: Torrent, *, is_new: bool) -> None:
+        self.feed.watch(torrent)
+        if is_new:
+            id_ = str(torrent.info_hash)
+            self.feed.tell({"type": "torrentAdded", "id": id_, "name": torrent.name})
+        for observer in self._observers:
+            observer.torrent_entered(torrent, is_new=is_new)
 
     @property
     def running(self) -> Engine | None:
@@ -95,7 +132,7 @@ class Control:
     async def _restore(self, engine: Engine) -> None:
         restored = await engine.restore_session()
         for torrent in restored.torrents:
-            self.feed.watch(torrent)
+            self._entered(torrent, is_new=False)
         for info_hash, error in restored.failed.items():
             _LOG.error("torrent %s was not restored: %s", info_hash, error)
 
@@ -151,26 +188,39 @@ class Control:
         peers = fields.texts("peers", MAX_PEERS)
         trackers = fields.texts("trackers", MAX_TRACKERS)
         select = fields.integers("select", MAX_SELECTED)
+        root = fields.text("root")
         sequential = fields.flag("sequential") or False
+        first_last = fields.flag("firstLast") or False
         paused = fields.flag("paused") or False
         fields.finish()
-        torrent = await self.engine.add(
+        if root is not None and save_path is not None:
+            raise invalid("root", "is there, and so is storagePath")
+        return await self.add_torrent(
             source,
             save_path=save_path,
+            root=root,
             peers=peers,
             trackers=trackers,
             select=select,
             sequential=sequential,
+            first_last=first_last,
             start=not paused,
         )
-        self.feed.watch(torrent)
-        self.feed.tell({"type": "torrentAdded", "id": str(torrent.info_hash), "name": torrent.name})
+
+    async def add_torrent(self, source: TorrentSource, **options: Any) -> Torrent:
+        """Add a torrent with options of `Engine.add`; raises Refusal and what that raises."""
+        torrent = await self.engine.add(source, **options)
+        self._entered(torrent, is_new=True)
         return torrent
 
     async def remove(self, torrent: Torrent) -> None:
         """Stop a torrent and forget it; its files stay."""
+        # While it is here: then it has a place.
+        left = [observer.torrent_leaving(torrent) for observer in self._observers]
         await self.engine.remove(torrent)
         self.feed.tell({"type": "torrentRemoved", "id": str(torrent.info_hash)})
+        for tell in left:
+            tell()
 
     def set_limits(self, fields: Fields) -> None:
         """Set the limits of all torrents together, or those that are named; raises Refusal."""
@@ -182,34 +232,23 @@ class Control:
         fields.finish()
         self.engine.set_limits(download=download, upload=upload)
 
-    def set_torrent(self, torrent: Torrent, fields: Fields) -> None:
-        """Change a torrent's settings: all that are named, or none. Raises Refusal."""
-        changes = fields.has("maxPeers"), fields.has("select")
-        most = fields.integer("maxPeers", 1, 1_000_000)
-        select = fields.integers("select", MAX_SELECTED)
-        download, upload = torrent.limits
-        if fields.has("downloadLimit"):
-            download = read_rate(fields, "downloadLimit")
-        if fields.has("uploadLimit"):
-            upload = read_rate(fields, "uploadLimit")
-        super_seeding = fields.flag("superSeeding")
-        fields.finish()
-        if super_seeding is not None or changes[1]:
-            _ = torrent.metainfo  # not known yet: say so before anything is changed
-        if changes[1]:
-            torrent.select_files(select)
-        if changes[0]:
-            torrent.max_peers = most
-        torrent.set_limits(download=download, upload=upload)
-        if super_seeding is not None:
-            torrent.super_seeding = super_seeding
-
-    def logs(self, *, level: str, limit: int, component: str | None, torrent: str | None) -> Json:
+    def logs(
+        self,
+        *,
+        level: str,
+        limit: int,
+        component: str | None,
+        torrent: str | None,
+        after: int = 0,
+    ) -> Json:
         """What `/logs` answers: the latest entries, the oldest of them first. Raises ConfigError."""
-        found = self.log.snapshot(level=level, component=component, torrent=torrent, limit=limit)
+        found = self.log.numbered(
+            after=after, level=level, component=component, torrent=torrent, limit=limit
+        )
         return {
             "entries": [
                 {
+                    "number": number,
                     "time": entry.time,
                     "level": entry.level_name.lower(),
                     "component": entry.component,
@@ -218,8 +257,10 @@ class Control:
                     "message": entry.message,
                     "exception": entry.exception,
                 }
-                for entry in found
+                for number, entry in found
             ],
+            "oldest": self.log.oldest,
+            "latest": self.log.latest,
             "now": time.time(),
         }
 

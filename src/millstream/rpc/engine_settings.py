@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from millstream import Encryption, EngineConfig
 from millstream.core.limits_config import MIN_RATE
 from millstream.errors import ConfigError
-from millstream.rpc.fields import Fields
+from millstream.http_server.fields import Fields
 from millstream.rpc.refusals import Refusal
 
 # `allow` is JSTorrent's "accept, but do not begin"; the nearest here makes plain connections to

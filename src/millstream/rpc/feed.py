@@ -7,7 +7,8 @@ from collections import deque
 
 from millstream import Torrent
 from millstream.events import Event
-from millstream.rpc.views import Json, event_view
+from millstream.rpc.torrent_view import Json
+from millstream.rpc.views import event_view
 
 # Events kept for a listener that does not read; libtorrent keeps 2000 alerts. The oldest go, and
 # the listener is told how many.

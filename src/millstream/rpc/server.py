@@ -15,15 +15,16 @@ from aiohttp import WSMsgType, web
 from millstream import EngineConfig, __version__
 from millstream.errors import MillstreamError, NetworkError
 from millstream.http_server.bounded import BoundedServer
+from millstream.http_server.fields import parse_json
 from millstream.logging.components import ROOT
 from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.control import Control
 from millstream.rpc.engine_settings import EngineSettings
-from millstream.rpc.fields import parse_json
 from millstream.rpc.refusals import Refusal, invalid, refusal_of
-from millstream.rpc.routes import Ask, find_route
-from millstream.rpc.views import Json
+from millstream.rpc.route import Ask
+from millstream.rpc.routes import find_route
+from millstream.rpc.torrent_view import Json
 
 # Connections at a time: some clients, each with a few. Transmission's RPC has no limit, and a
 # process has 1024 descriptors that torrents need, too.
@@ -186,9 +187,9 @@ class ControlServer:
                 # The answer goes out first: closing waits for requests in progress.
                 self._ended.set()
                 return _json(200, {"ok": True})
-        route, torrent = find_route(request.method, request.path)
+        route, name = find_route(request.method, request.path)
         body = await _read_body(request, route.max_body)
-        ask = Ask(self.control, parse_json(body), request.query, torrent)
+        ask = Ask(self.control, parse_json(body), request.query, name)
         return _json(200, {"ok": True, **await route.handler(ask)})
 
     async def _events(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import accumulate
 
-from millstream import PeerStatus, Torrent, TorrentState, TrackerStatus
+from millstream import PeerStatus, Torrent, TrackerStatus
 from millstream.engine.status import PieceState
 from millstream.engine.tick_meter import TickStats
 from millstream.events import (
@@ -19,43 +19,7 @@ from millstream.events import (
     TorrentFailed,
 )
 from millstream.protocol.metainfo import FileAttribute
-
-Json = dict[str, object]
-
-# JSTorrent's word where ours has a space.
-_STATES = {TorrentState.FETCHING_METADATA: "downloading_metadata"}
-
-
-def state_name(state: TorrentState) -> str:
-    """A state as clients know it."""
-    return _STATES.get(state, state.value)
-
-
-def torrent_view(torrent: Torrent) -> Json:
-    """A torrent and how it stands. Rates are bytes a second, `eta` seconds or null."""
-    status = torrent.status()
-    return {
-        "id": str(torrent.info_hash),
-        "name": torrent.name,
-        "state": state_name(status.state),
-        "error": status.error,
-        "progress": status.progress,
-        "metadataProgress": status.metadata_progress,
-        "downloadRate": round(status.download_rate),
-        "uploadRate": round(status.upload_rate),
-        "totalDownloaded": status.downloaded,
-        "totalUploaded": status.uploaded,
-        "totalWasted": status.wasted,
-        "size": status.total_length,
-        "sizeDone": status.bytes_done,
-        "pieceCount": status.piece_count,
-        "piecesHave": status.pieces_have,
-        "piecesChecked": status.checked_pieces,
-        "peers": status.peers,
-        "seeds": status.seeds,
-        "eta": None if status.eta is None else round(status.eta),
-        "savePath": torrent.save_path,
-    }
+from millstream.rpc.torrent_view import Json, state_name
 
 
 def peer_view(peer: PeerStatus) -> Json:
@@ -120,7 +84,7 @@ def files_view(torrent: Torrent) -> list[Json]:
     """
     metainfo = torrent.metainfo
     length, total = metainfo.piece_length, metainfo.total_length
-    states = torrent.piece_states()
+    states, priorities = torrent.piece_states(), torrent.file_priorities()
     sizes = [length] * len(states)
     sizes[-1] = total - length * (len(states) - 1)
     have = [size * (state == PieceState.HAVE) for size, state in zip(sizes, states, strict=True)]
@@ -143,6 +107,7 @@ def files_view(torrent: Torrent) -> list[Json]:
                     "path": "/".join(names),
                     "size": entry.length,
                     "done": verified(end) - verified(offset),
+                    "priority": priorities[index].name.lower(),
                 }
             )
         offset = end

@@ -1,4 +1,4 @@
-"""The engine's configuration, from the user's file and environment."""
+"""The settings, from the user's file and environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from millstream.engine.config import EngineConfig
 from millstream.errors import ConfigError
-from millstream.settings.catalogue import Setting, build
+from millstream.settings.catalogue import Setting, UserSettings, build
 from millstream.settings.sources import (
     PATH_VARIABLE,
     Given,
@@ -26,14 +26,19 @@ class LoadedSettings:
     """What was found.
 
     Attributes:
-        config: all settings.
+        settings: all of them.
         path: the file, which need not exist.
         given: who gave what, of those that are in force.
     """
 
-    config: EngineConfig
+    settings: UserSettings
     path: Path
     given: Mapping[tuple[str, ...], Given]
+
+    @property
+    def config(self) -> EngineConfig:
+        """Those of the engine."""
+        return self.settings.engine
 
     def source_of(self, setting: Setting) -> str:
         """The file's path, the variable's name, or `default`."""
@@ -44,7 +49,7 @@ class LoadedSettings:
 def load_settings(
     path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None
 ) -> EngineConfig:
-    """Read the settings: the file's, and those of the environment over them.
+    """Read the engine's settings: the file's, and those of the environment over them.
 
     Args:
         path: the TOML file; None for $MILLSTREAM_CONFIG or, if that is not set, the user's own
@@ -69,9 +74,9 @@ def load(
     given = {each.path: each for each in read_file(file, may_lack=may_lack)}
     given |= {each.path: each for each in from_environment(environ)}
     try:
-        config = build({each.path: each.value for each in given.values()})
+        settings = build({each.path: each.value for each in given.values()})
     except ConfigError as error:
         # Each value was right alone: this is of several, or of a check without a range.
         sources = " and ".join(dict.fromkeys(each.source for each in given.values()))
         raise ConfigError(f"{sources}: {error}") from None
-    return LoadedSettings(config=config, path=file, given=given)
+    return LoadedSettings(settings=settings, path=file, given=given)

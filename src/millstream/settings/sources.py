@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millstream.errors import ConfigError, StorageError
-from millstream.settings.catalogue import PREFIX, all_sections, all_settings
+from millstream.settings.catalogue import (
+    PREFIX,
+    all_sections,
+    all_settings,
+    find_section,
+    find_setting,
+    is_named,
+)
 from millstream.settings.values import MAX_SHOWN, from_text, from_toml, shown
 
 # Names another file than the user's own.
@@ -18,6 +26,10 @@ PATH_VARIABLE = f"{PREFIX}_CONFIG"
 FILE_NAME = "settings.toml"
 # All settings with their documentation are 10 KiB.
 MAX_FILE_LENGTH = 1 << 20
+# Of tables that the user names; they stand in messages.
+MAX_NAME = 64
+
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +109,23 @@ def from_tables(tables: Mapping[str, object], source: str) -> Iterator[Given]:
     Raises:
         ConfigError: a key is no setting, or its value is wrong.
     """
-    settings = {setting.path: setting for setting in all_settings()}
-    sections = {section.path for section in all_sections()}
     waiting: list[tuple[tuple[str, ...], object]] = [((), tables)]
     while waiting:
         path, raw = waiting.pop()
-        if path in settings:
-            yield Given(path, from_toml(settings[path], raw), source)
-        elif path not in sections:
-            raise ConfigError(_unknown(".".join(path), raw, [s.key for s in settings.values()]))
+        if is_named(path[:-1]) and not _NAME.fullmatch(path[-1]):
+            raise ConfigError(
+                f"{path[0]}.{shown(path[-1])} is no name; it must be {MAX_NAME} or fewer of "
+                "a-z, A-Z, 0-9, - and _"
+            )
+        if (setting := find_setting(path)) is not None:
+            yield Given(path, from_toml(setting, raw), source)
+        elif (section := find_section(path)) is None:
+            raise ConfigError(_unknown(".".join(path), raw, [each.key for each in all_settings()]))
         elif isinstance(raw, dict):
+            if is_named(path[:-1]):
+                lacking = [each for each in section.settings if each.needed]
+                if lacking and not raw:
+                    raise ConfigError(f"{'.'.join(path)} lacks {lacking[0].path[-1]}")
             waiting += [((*path, name), inner) for name, inner in reversed(raw.items())]
         else:
             raise ConfigError(f"{'.'.join(path)} is {shown(raw)}; it must be a table")
@@ -121,7 +140,7 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
     Raises:
         ConfigError: a variable is no setting, or its value is wrong; the message names it.
     """
-    settings = {setting.variable: setting for setting in all_settings()}
+    settings = {setting.variable: setting for setting in all_settings() if setting.variable}
     ours = tuple(
         f"{'_'.join((PREFIX, *section.path)).upper()}_"
         for section in all_sections()

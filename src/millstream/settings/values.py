@@ -8,9 +8,12 @@ from collections.abc import Iterable
 
 from millstream.errors import ConfigError
 from millstream.settings.catalogue import MAX_INTEGER, NONE_WORD, Kind, Setting
+from millstream.settings.units import parse_quantity, written
 
 # So much of a wrong value is shown.
 MAX_SHOWN = 60
+# What is shown of a secret.
+HIDDEN = "(hidden)"
 
 _TRUTHS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -28,7 +31,7 @@ def from_toml(setting: Setting, raw: object) -> object:
     try:
         return _read(setting, raw)
     except ValueError:
-        raise ConfigError(f"{setting.key} is {shown(raw)}; it must be {setting.expected}") from None
+        raise _misfit(setting, raw) from None
 
 
 def from_text(setting: Setting, text: str) -> object:
@@ -43,9 +46,12 @@ def from_text(setting: Setting, text: str) -> object:
     try:
         return _read(setting, _raw_of(setting, text))
     except ValueError:
-        raise ConfigError(
-            f"{setting.key} is {shown(text)}; it must be {setting.expected}"
-        ) from None
+        raise _misfit(setting, text) from None
+
+
+def _misfit(setting: Setting, raw: object) -> ConfigError:
+    value = HIDDEN if setting.is_secret else shown(raw)
+    return ConfigError(f"{setting.key} is {value}; it must be {setting.expected}")
 
 
 def plain(value: object) -> object:
@@ -61,6 +67,14 @@ def to_toml(value: object) -> str:
     """A setting's value as it is written in the file."""
     # JSON's texts, numbers, truths and lists are TOML's; surrogate escapes are not, so no ASCII.
     return json.dumps(NONE_WORD if value is None else plain(value), ensure_ascii=False)
+
+
+def default_words(setting: Setting) -> str:
+    """A setting's default as it is best written in the file: with a unit if that is exact."""
+    value = setting.default
+    if setting.unit is not None and isinstance(value, int | float):
+        return to_toml(written(setting.unit, value) or value)
+    return to_toml(value)
 
 
 def shown(raw: object) -> str:
@@ -83,10 +97,13 @@ def _raw_of(setting: Setting, text: str) -> object:
             if text.lower() not in _TRUTHS:
                 raise ValueError
             return _TRUTHS[text.lower()]
-        case Kind.WHOLE:
-            return int(text)
-        case Kind.NUMBER:
-            return float(text)
+        case Kind.WHOLE | Kind.NUMBER:
+            try:
+                return int(text) if setting.kind is Kind.WHOLE else float(text)
+            except ValueError:
+                if setting.unit is None:
+                    raise
+                return text
         case Kind.TEXTS:
             return _items(text)
         case Kind.WHOLES:
@@ -102,6 +119,9 @@ def _items(text: str) -> list[str]:
 def _read(setting: Setting, raw: object) -> object:
     if setting.optional and raw == NONE_WORD:
         return None
+    if setting.unit is not None and isinstance(raw, str):
+        quantity = parse_quantity(setting.unit, raw)
+        raw = int(quantity) if quantity == int(quantity) else quantity
     match setting.kind, raw:
         case Kind.TRUTH, bool():
             return raw

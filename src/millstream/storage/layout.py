@@ -45,6 +45,14 @@ class StoredFile(NamedTuple):
     attributes: FileAttribute
 
 
+class FileSpan(NamedTuple):
+    """A run of bytes in one file of the torrent, by the file's number; `offset` is within it."""
+
+    file: int
+    offset: int
+    length: int
+
+
 class FileLayout:
     """The map from a torrent's bytes to files.
 
@@ -58,6 +66,7 @@ class FileLayout:
 
     __slots__ = (
         "_filled",
+        "_filled_indexes",
         "_starts",
         "files",
         "paths",
@@ -77,6 +86,9 @@ class FileLayout:
         # Empty files would share their offset with the next one and confuse the search.
         self._filled = [file for file in files if file.length]
         self._starts = [file.offset for file in self._filled]
+        self._filled_indexes: Sequence[int] = range(len(self._filled))
+        if len(self._filled) < len(self.files):
+            self._filled_indexes = [i for i, file in enumerate(self.files) if file.length]
 
     @classmethod
     def from_metainfo(cls, metainfo: Metainfo, *, windows: bool = ON_WINDOWS) -> FileLayout:
@@ -122,7 +134,7 @@ class FileLayout:
             IndexError: the run is not within the torrent.
         """
         if offset < 0 or length < 0 or offset + length > self.total_length:
-            raise IndexError(f"{length} bytes at {offset} are not within {self.total_length}")
+            raise self._not_within(offset, length)
         extents = []
         index = bisect_right(self._starts, offset) - 1
         while length:
@@ -134,6 +146,26 @@ class FileLayout:
             length -= taken
             index += 1
         return tuple(extents)
+
+    def spans(self, offset: int, length: int) -> list[FileSpan]:
+        """As `extents`, but by the numbers of the files, padding included.
+
+        Raises:
+            IndexError: the run is not within the torrent.
+        """
+        if offset < 0 or length < 0 or offset + length > self.total_length:
+            raise self._not_within(offset, length)
+        spans = []
+        position = bisect_right(self._starts, offset) - 1
+        while length:
+            file = self._filled[position]
+            skipped = offset - file.offset
+            taken = min(length, file.length - skipped)
+            spans.append(FileSpan(self._filled_indexes[position], skipped, taken))
+            offset += taken
+            length -= taken
+            position += 1
+        return spans
 
     def pieces_of(self, indexes: Iterable[int]) -> Iterator[range]:
         """The pieces of which these files have bytes, a range for each file.
@@ -151,6 +183,9 @@ class FileLayout:
             if file.length:
                 last = (file.offset + file.length - 1) // self.piece_length
                 yield range(file.offset // self.piece_length, last + 1)
+
+    def _not_within(self, offset: int, length: int) -> IndexError:
+        return IndexError(f"{length} bytes at {offset} are not within {self.total_length}")
 
 
 def _is_stored(entry: FileEntry) -> bool:

@@ -15,6 +15,7 @@ from millstream.protocol.bencode import Bencodable, Bencoded
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.magnet import MAX_MAGNET_LENGTH, MAX_TRACKERS
 from millstream.storage.claims import Claims
+from millstream.storage.placement_record import PlacementRecord
 
 STATE_VERSION = 1
 
@@ -24,6 +25,9 @@ MAX_STATE_LENGTH = 128 << 20
 
 # Linux: PATH_MAX is 4096; Windows takes 32,767 characters.
 MAX_SAVE_PATH_LENGTH = 32 << 10
+
+# Ours have 16 characters; another's may be anything short.
+MAX_TOKEN_LENGTH = 256
 
 # Amounts and times: whatever fits in 63 bits.
 MAX_NUMBER = (1 << 63) - 1
@@ -44,7 +48,17 @@ class ResumeState:
         downloaded: payload bytes since it was added.
         added_at: seconds since the epoch.
         completed_at: seconds since the epoch; None if it never was complete.
-        selection: the files that are wanted; None for all.
+        root: the token of the storage root that its files are under; None if that was not said.
+        placement: where files are that are not where the metainfo puts them.
+        selection: the files that are wanted, as long as the metadata is not known; None for all.
+        priorities: a `FilePriority` for each file, a byte each; empty if all are normal.
+        first_last: whether the first and last pieces of files are fetched first.
+        auto_managed: whether the queue starts and stops it.
+        forced: whether it runs whatever the queue says.
+        active_seconds: how long it ran.
+        seeding_seconds: how long it seeded.
+        max_peers: connections it may have; None for as many as the settings say.
+        goals: what it stops or goes at, as `core.goals` writes it; None for what the settings say.
         stopped: whether the user stopped it.
         sequential: whether pieces are fetched in order.
         observe: whether it stays connected to seeds though it wants nothing of them.
@@ -62,7 +76,17 @@ class ResumeState:
     downloaded: int = 0
     added_at: int = 0
     completed_at: int | None = None
+    root: str | None = None
+    placement: PlacementRecord = field(default_factory=PlacementRecord)
     selection: FileSelection | None = None
+    priorities: bytes = b""
+    first_last: bool = False
+    auto_managed: bool = True
+    forced: bool = False
+    active_seconds: int = 0
+    seeding_seconds: int = 0
+    max_peers: int | None = None
+    goals: Mapping[bytes, Bencoded] | None = None
     stopped: bool = False
     sequential: bool = False
     observe: bool = False
@@ -81,6 +105,9 @@ class ResumeState:
             b"completed at": self.completed_at,
             b"download limit": self.download_limit,
             b"upload limit": self.upload_limit,
+            b"max peers": self.max_peers,
+            b"active seconds": self.active_seconds or None,
+            b"seeding seconds": self.seeding_seconds or None,
         }
         said: dict[bytes, Bencodable] = {
             **self.unknown,
@@ -91,7 +118,18 @@ class ResumeState:
             b"sequential": int(self.sequential),
             b"observe": int(self.observe),
             b"allow local": int(self.allow_local),
+            b"first last": int(self.first_last),
+            b"auto managed": int(self.auto_managed),
+            b"forced": int(self.forced),
         }
+        if self.root is not None:
+            said[b"root"] = _encoded(self.root)
+        if placement := self.placement.encode():
+            said[b"placement"] = placement
+        if self.priorities:
+            said[b"priorities"] = self.priorities
+        if self.goals is not None:
+            said[b"goals"] = dict(self.goals)
         if self.magnet is not None:
             said[b"magnet"] = _encoded(self.magnet)
         if self.claims is not None:
@@ -130,6 +168,16 @@ class ResumeState:
             added_at=_number(said, b"added at") or 0,
             completed_at=_number(said, b"completed at"),
             selection=_selection(said.get(b"selection")),
+            root=_text(said, b"root", MAX_TOKEN_LENGTH),
+            placement=PlacementRecord.decode(said.get(b"placement")),
+            priorities=_bytes(said.get(b"priorities")),
+            first_last=bool(_number(said, b"first last")),
+            auto_managed=_number(said, b"auto managed") != 0,
+            forced=bool(_number(said, b"forced")),
+            active_seconds=_number(said, b"active seconds") or 0,
+            seeding_seconds=_number(said, b"seeding seconds") or 0,
+            max_peers=_number(said, b"max peers"),
+            goals=_dictionary(said.get(b"goals")),
             stopped=bool(_number(said, b"stopped")),
             sequential=bool(_number(said, b"sequential")),
             observe=bool(_number(said, b"observe")),
@@ -144,7 +192,9 @@ class ResumeState:
 _KNOWN = {
     *(b"version", b"save path", b"magnet", b"claims", b"uploaded", b"downloaded", b"added at"),
     *(b"completed at", b"selection", b"stopped", b"sequential", b"observe", b"allow local"),
-    *(b"download limit", b"upload limit", b"trackers"),
+    *(b"download limit", b"upload limit", b"trackers", b"root", b"placement", b"priorities"),
+    *(b"first last", b"auto managed", b"forced", b"active seconds", b"seeding seconds"),
+    *(b"max peers", b"goals"),
 }
 
 
@@ -166,6 +216,14 @@ def _text(said: dict[bytes, Bencoded], key: bytes, most: int) -> str | None:
 def _number(said: dict[bytes, Bencoded], key: bytes) -> int | None:
     value = said.get(key)
     return value if isinstance(value, int) and 0 <= value <= MAX_NUMBER else None
+
+
+def _bytes(value: Bencoded | None) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def _dictionary(value: Bencoded | None) -> Mapping[bytes, Bencoded] | None:
+    return value if isinstance(value, dict) else None
 
 
 def _selection(value: Bencoded | None) -> FileSelection | None:

@@ -3,9 +3,11 @@
 | key | value |
 |---|---|
 | `torrents` | the infohashes in the order in which the torrents were added |
+| `roots` | `storage.roots_record` |
 | `torrent:{infohash}:state` | `storage.resume` |
 | `torrent:{infohash}:metainfo` | the torrent as a .torrent file; absent for a magnet without metadata |
 | `torrent:{infohash}:peers` | `storage.resume_peers` |
+| `torrent:{infohash}:partial` | `engine.partial_record`: blocks of unfinished pieces |
 
 The `state` of a torrent makes it part of the session, whether or not the index has it: the index
 only says in which order.
@@ -21,6 +23,7 @@ from millstream.protocol.infohash import INFOHASH_LENGTH, InfoHash
 
 INDEX_KEY = "torrents"
 INDEX_VERSION = 1
+ROOTS_KEY = "roots"
 PREFIX = "torrent:"
 
 _STATE = ":state"
@@ -39,6 +42,11 @@ def metainfo_key(info_hash: InfoHash) -> str:
 def peers_key(info_hash: InfoHash) -> str:
     """Where the torrent's peers are."""
     return f"{PREFIX}{info_hash}:peers"
+
+
+def partial_key(info_hash: InfoHash) -> str:
+    """Where blocks of the torrent's unfinished pieces are."""
+    return f"{PREFIX}{info_hash}:partial"
 
 
 def torrents_of(keys: Iterable[str]) -> list[InfoHash]:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from millstream.testing.conformance_cipher import CryptographyConformance
 from millstream.testing.conformance_datagram import DatagramConformance, DatagramsUnderTest
 from millstream.testing.conformance_disk import DiskQueueConformance, DiskUnderTest
-from millstream.testing.conformance_filesystem import FileSystemConformance, FileSystemUnderTest
+from millstream.testing.conformance_file_transfer import FileSystemUnderTest
+from millstream.testing.conformance_filesystem import FileSystemConformance
 from millstream.testing.conformance_http import HttpConformance, HttpUnderTest
 from millstream.testing.conformance_network import NetworkConformance, NetworkUnderTest
 from millstream.testing.conformance_session_store import SessionStoreConformance

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileSystem
+from millstream.testing.conformance_file_transfer import (
+    FileSystemUnderTest,
+    FileTransferConformance,
+)
 from millstream.testing.conformance_waiting import error_of
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystemUnderTest:
-    """A file system and a way past it.
-
-    Attributes:
-        files: the implementation.
-        root: a root whose directory exists and is empty.
-        put: write a whole file under the root; its parents exist or are created.
-        get: read a whole file under the root; None if there is none.
-    """
-
-    files: FileSystem
-    root: str
-    put: Callable[[str, bytes], None]
-    get: Callable[[str], bytes | None]
-
-
-class FileSystemConformance:
+class FileSystemConformance(FileTransferConformance):
     """Derive, override `open_filesystem`, and run the tests."""
 
     def open_filesystem(self) -> AbstractAsyncContextManager[FileSystemUnderTest]:

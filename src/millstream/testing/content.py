@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, build
+from millstream.storage.layout import FileLayout, StoredFile
 
 
 def piece_digests(content: bytes, piece_length: int) -> bytes:
@@ -32,3 +33,15 @@ def multi_file_torrent(
     entries = [FileEntry(path, len(data)) for path, data in files]
     digests = piece_digests(content, piece_length)
     return build(name, entries, piece_length, digests, is_multi_file=True)
+
+
+def layout_of(*files: tuple[str | None, int], piece_length: int = 10) -> FileLayout:
+    """A layout of files given as (path, length), in a directory or alone; None is padding."""
+    stored: list[StoredFile] = []
+    offset = 0
+    for path, length in files:
+        attributes = FileAttribute.PAD if path is None else FileAttribute(0)
+        stored.append(StoredFile(path, offset, length, attributes))
+        offset += length
+    root_name = next(path for path, _ in files if path is not None).partition("/")[0]
+    return FileLayout(stored, piece_length, offset, root_name)

@@ -83,16 +83,18 @@ class Announce(NamedTuple):
 class _Tracker:
     """A URL with its endpoints; none, and a reason, if it cannot be used."""
 
+    __slots__ = ("endpoints", "reason", "url")
+
     def __init__(self, url: str, families: Sequence[int], config: TrackerConfig) -> None:
         self.url = url
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: tuple[Endpoint, ...] = ()
         self.reason: str | None = None
         try:
             usable = _usable_families(TrackerUrl.parse(url), families, config)
         except TrackerError as error:
             self.reason = str(error)
         else:
-            self.endpoints = [Endpoint(url, family) for family in usable]
+            self.endpoints = tuple([Endpoint(url, family) for family in usable])
 
     @property
     def serves(self) -> bool:
@@ -112,6 +114,8 @@ class Announcer:
     Attributes:
         wants_peers: whether answers should name peers; the engine may be full of them.
     """
+
+    __slots__ = ("_config", "_is_running", "_rng", "_tiers", "_trackers", "wants_peers")
 
     def __init__(
         self,

@@ -17,8 +17,10 @@ class Tiers:
         rng: shuffles.
     """
 
+    __slots__ = ("_tiers",)
+
     def __init__(self, tiers: Sequence[Sequence[str]], rng: random.Random) -> None:
-        self._tiers: list[list[str]] = []
+        found: list[tuple[str, ...]] = []
         seen: set[str] = set()
         for tier in tiers:
             urls: list[str] = []
@@ -28,11 +30,12 @@ class Tiers:
                     urls.append(url)
             if urls:
                 rng.shuffle(urls)
-                self._tiers.append(urls)
+                found.append(tuple(urls))
+        self._tiers = tuple(found)
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         """The tiers, each in the order in which its trackers are tried."""
-        return iter([tuple(tier) for tier in self._tiers])
+        return iter(self._tiers)
 
     def tier_of(self, url: str) -> int:
         """The number of a URL's tier, from 0."""
@@ -40,6 +43,8 @@ class Tiers:
 
     def promote(self, url: str) -> None:
         """The tracker answered: it goes to the front of its tier."""
-        tier = self._tiers[self.tier_of(url)]
-        tier.remove(url)
-        tier.insert(0, url)
+        number = self.tier_of(url)
+        tier = self._tiers[number]
+        if tier[0] != url:
+            tier = (url, *[other for other in tier if other != url])
+            self._tiers = (*self._tiers[:number], tier, *self._tiers[number + 1 :])

@@ -15,11 +15,16 @@ VIEW = {
     "name": "x\x1b[2J",
     "state": "downloading_metadata",
     "error": None,
+    "errorKind": None,
+    "whyIdle": "",
+    "trouble": None,
     "progress": 0.5,
+    "metadataProgress": 0.5,
     "downloadRate": 2_000_000,
     "uploadRate": 0,
     "totalDownloaded": 5 << 20,
     "totalUploaded": 0,
+    "ratio": None,
     "size": 10 << 20,
     "sizeDone": 5 << 20,
     "pieceCount": 4,
@@ -31,8 +36,12 @@ VIEW = {
 }
 
 
+FIND = ("GET", "/torrents?fields=id%2Cname", None)
+"""How the torrent that a user names is looked for."""
+
+
 class Daemon:
-    """Answers by path, and keeps what it was asked."""
+    """Answers by path, with its query or without, and keeps what it was asked."""
 
     def __init__(self, answers):
         self.answers = {"/torrents": {"torrents": [VIEW]}} | answers
@@ -51,7 +60,9 @@ class Daemon:
 
     def _answer(self, method, path, body):
         self.asked.append((method, path, body))
-        answer = self.answers[path]
+        answer = self.answers.get(path)
+        if answer is None:
+            answer = self.answers[path.partition("?")[0]]
         if isinstance(answer, Exception):
             raise answer
         return dict(answer)

@@ -44,6 +44,7 @@ def test_a_file_is_read_here(monkeypatch, capsys, tmp_path):
         "peers": ["192.0.2.7:1"],
         "trackers": ["udp://t:1"],
         "sequential": True,
+        "firstLast": False,
         "paused": True,
     }
     assert json.loads(out) == {"event": "added", "infohash": ID, "name": "x\x1b"}
@@ -56,3 +57,15 @@ def test_what_makes_no_sense_does_not_reach_the_daemon(monkeypatch, capsys, argu
     code, _, err, daemon = run(monkeypatch, capsys, "add", *arguments, answers=ANSWERS)
     assert (code, daemon.asked) == (2, [])
     assert err
+
+
+def test_a_root_is_looked_up(monkeypatch, capsys):
+    root = {"token": "0123456789abcdef", "label": "media", "path": "/srv"}
+    answers = ANSWERS | {"/roots": {"roots": [root]}}
+    options = ("--root", "media", "--first-last")
+    *_, daemon = run(monkeypatch, capsys, "add", MAGNET, *options, answers=answers)
+    _, _, body = daemon.asked[-1]
+    assert (body["root"], body["firstLast"]) == (root["token"], True)
+    code, _, err, daemon = run(monkeypatch, capsys, "add", MAGNET, "-o", "x", *options)
+    assert (code, daemon.asked) == (2, [])
+    assert "--output" in err

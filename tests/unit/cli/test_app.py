@@ -6,30 +6,8 @@ import sys
 import pytest
 
 from millstream.cli import main
+from millstream.cli.app import COMMANDS
 from millstream.cli.exit_codes import MEANINGS
-
-COMMANDS = [
-    "download",
-    "seed",
-    "peers",
-    "create",
-    "info",
-    "magnet",
-    "verify",
-    "scrape",
-    "tracker",
-    "daemon",
-    "add",
-    "list",
-    "show",
-    "pause",
-    "resume",
-    "remove",
-    "limits",
-    "rpc",
-    "settings",
-    "demo",
-]
 
 
 def run(capsys, *arguments):
@@ -151,3 +129,13 @@ def test_version_also_among_other_options(capsys):
     code, out, _ = run(capsys, "--debug", "--version")
     assert code == 0
     assert out.startswith("millstream ")
+
+
+def test_a_command_imports_no_other():
+    program = (
+        "import sys; from millstream.cli import main\n"
+        "try: main(['list', '--daemon', ''])\n"
+        "except SystemExit: pass\n"
+        "assert not {'aiohttp', 'millstream.cli.demo', 'millstream.engine.engine'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from millstream.cli import main
-from millstream.cli.daemon import made_session_path, state_directory, tell_start
+from millstream.cli.daemon import (
+    log_of,
+    made_session_path,
+    read_settings,
+    state_directory,
+    tell_start,
+)
 from millstream.cli.display import Silent
+from millstream.cli.log_settings import LogSettings
+from millstream.service.config import LogConfig
 
 
 @pytest.mark.parametrize(
@@ -71,3 +80,24 @@ def test_wrong_usage(capsys, monkeypatch, arguments, words):
         code = end.code
     assert code == 2
     assert words in capsys.readouterr().err
+
+
+def test_options_go_over_the_settings(tmp_path, monkeypatch):
+    file = tmp_path / "settings.toml"
+    file.write_text('[network]\nlisten_port = 1\n[webhooks]\ntimeout = "3s"\n')
+    monkeypatch.setenv("MILLSTREAM_CONFIG", str(file))
+    assert read_settings(None).engine.network.listen_port == 1
+    settings = read_settings(2)
+    assert (settings.engine.network.listen_port, settings.service.webhooks.timeout) == (2, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "handlers"),
+    [(None, None, 0), (None, "debug", 1), (logging.INFO, "debug", 0)],
+)
+def test_the_log_of_the_settings(option, setting, handlers):
+    root = logging.getLogger()
+    before = len(root.handlers)
+    with log_of(LogConfig(level=setting), LogSettings(level=option)):
+        assert len(root.handlers) == before + handlers
+    assert len(root.handlers) == before

@@ -10,7 +10,6 @@ from millstream.cli.formatting import (
     format_rate,
     format_size,
     parse_rate,
-    parse_size,
     plural,
     safe_text,
 )
@@ -104,31 +103,6 @@ def test_counts():
     assert plural(0, "file") == "0 files"
     assert counted(3180, 5091, "piece") == "3,180 of 5,091 pieces"
     assert counted(1 << 20, 3 << 20, "byte") == "1 MiB of 3 MiB"
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("16384", 16384),
-        ("1MiB", 1 << 20),
-        (" 256 kib ", 256 << 10),
-        ("1.5GiB", 3 << 29),
-        ("4K", 4096),
-        ("2g", 2 << 30),
-        ("1MB", 1_000_000),
-        ("7B", 7),
-    ],
-)
-def test_parse_size(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(
-    "text", ["", "MiB", "-1", "1e6", "1 mb b", "0x10", "1.0000001", "1.3B", "1XiB", "٣", "9" * 40]
-)
-def test_parse_size_refuses(text):
-    with pytest.raises(ValueError, match=r"is no (size|whole number)"):
-        parse_size(text)
 
 
 def test_safe_text_keeps_letters_of_all_scripts():

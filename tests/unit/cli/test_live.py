@@ -46,6 +46,11 @@ def test_checking_counts_what_was_checked():
     assert lines[-1] == "checking the files on disk   2 good"
 
 
+def test_waiting_for_a_turn():
+    waits = snapshot("queued", bytes_done=1 << 20, total_length=2 << 20)
+    assert drawn(transfer_view(waits, 60))[-1].startswith("waits for its turn in the queue   1 MiB")
+
+
 def test_seeding():
     seeding = snapshot("seeding", pieces=b"\2", uploaded=1 << 30, upload_rate=5e6)
     assert drawn(transfer_view(seeding, 60))[-1] == "↑ 5 MB/s   1 GiB uploaded   2 peers"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from millstream.cli.exit_codes import CommandError
-from millstream.cli.remote import facts_of, find, read_token
+from millstream.cli.remote import facts_of, find, is_prefix, read_token, with_query
 from millstream.errors import ControlError
 
 from .daemon_double import ID, OTHER, VIEW, Daemon, run
@@ -85,3 +85,16 @@ def test_the_daemon_is_where_the_option_or_the_environment_says(monkeypatch, cap
     assert daemon.made == ("http://other:2", "secret")
     *_, daemon = run(monkeypatch, capsys, "list")
     assert daemon.made == ("http://127.0.0.1:6868", None)
+
+
+def test_queries():
+    assert with_query("/x", {"a": None}) == "/x"
+    assert with_query("/x", {"a": "b c&d", "n": 7, "none": None}) == "/x?a=b+c%26d&n=7"
+    # What came from the command line and is no UTF-8 goes as it came.
+    assert with_query("/x", {"a": "\udcff"}) == "/x?a=%FF"
+
+
+@pytest.mark.parametrize(("text", "is_one"), [("abcd", True), ("ABC", False), ("abcx", False)])
+def test_what_may_begin_an_infohash(text, is_one):
+    assert is_prefix(text) is is_one
+    assert not is_prefix("a" * 41)

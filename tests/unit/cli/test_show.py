@@ -6,7 +6,9 @@ from .daemon_double import ID, VIEW, run
 
 ANSWERS = {
     f"/torrent/{ID}/status": VIEW,
-    f"/torrent/{ID}/files": {"files": [{"index": 0, "path": "x/\x07a", "size": 4, "done": 1}]},
+    f"/torrent/{ID}/files": {
+        "files": [{"index": 0, "path": "x/\x07a", "size": 4, "done": 1, "priority": "high"}]
+    },
     f"/torrent/{ID}/trackers": {
         "trackers": [
             {"url": "http://t/a", "state": "failed", "error": "no\x1banswer", "warning": None}
@@ -42,3 +44,15 @@ def test_a_magnet_has_no_files_at_first(monkeypatch, capsys):
     code, out, _, _ = run(monkeypatch, capsys, "show", ID, answers=answers)
     assert code == 0
     assert "file" not in out
+
+
+def test_what_hinders_it(monkeypatch, capsys):
+    answers = ANSWERS | {f"/torrent/{ID}/status": {**VIEW, "whyIdle": "no peers\x1b", "ratio": 0.5}}
+    _, out, _, _ = run(monkeypatch, capsys, "show", ID, answers=answers)
+    assert "  idle       no peers\ufffd\n" in out
+    assert "  ratio      0.50\n" in out
+    failed = {"error": "full", "errorKind": "StorageError", "whyIdle": "full"}
+    answers[f"/torrent/{ID}/status"] = {**VIEW, **failed}
+    _, out, _, _ = run(monkeypatch, capsys, "show", ID, answers=answers)
+    assert "  error      full (StorageError)\n" in out
+    assert "idle" not in out

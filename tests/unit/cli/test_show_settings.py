@@ -48,7 +48,7 @@ def test_all_settings_with_their_values_and_who_set_them(capsys, file):
     assert f"network.listen_port = 6881\n  from {file}; the default is 0\n" in out
     assert (
         'limits.upload = 5000\n  from MILLSTREAM_LIMITS_UPLOAD; the default is "none"\n'
-        '  of all torrents together. Range: a whole number, 1024 or more, or "none".\n'
+        '  of all torrents together. Range: a whole number, 1024 or more, or a text such as "500'
     ) in out
     assert f"limits.schedule.begin = 0\n  from {file}\n" in out
 
@@ -81,6 +81,7 @@ def test_json(capsys, file):
         "source": str(file),
         "variable": "MILLSTREAM_NETWORK_LISTEN_PORT",
         "type": "whole",
+        "unit": None,
         "optional": True,
         "minimum": 0,
         "maximum": 65535,
@@ -119,3 +120,17 @@ def test_a_name_that_is_no_setting_is_2(capsys):
 def test_a_file_that_is_not_there_is_5(capsys, file):
     file.unlink()
     assert failed(capsys, "settings")[0] == 5
+
+
+def test_watch_folders_have_their_names_and_secrets_are_hidden(capsys, file):
+    with file.open("a") as opened:
+        opened.write('[watch.films]\nfolder = "/films"\n[webhooks]\nsecret = "hush"\n')
+    out = printed(capsys, "watch", "webhooks")
+    assert 'watch.films.folder = "/films"\n' in out
+    assert "watch.*" not in out
+    assert "webhooks.secret = (hidden)\n" in out
+    found = json.loads(printed(capsys, "webhooks.secret", "watch.films.interval", "--json"))
+    interval, secret = found["settings"]
+    assert (secret["value"], interval["variable"], interval["unit"]) == (
+        *("(hidden)", None, "duration"),
+    )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from millstream.core.active_piece import NOBODY, ActivePiece
+from millstream.core.active_piece import NOBODY, RESTORED, ActivePiece
 from millstream.core.geometry import ConnectionId, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -26,7 +26,8 @@ def test_a_new_piece_is_untouched():
     piece = make_piece(4, short=100)
     assert (piece.block_count, piece.missing, piece.unrequested) == (4, 4, 4)
     assert piece.is_untouched
-    assert piece.contributors() == piece.awaited_connections() == set()
+    assert piece.awaited_connections() == set()
+    assert piece.received_bytes == 0
     piece.check_invariant()
 
 
@@ -69,10 +70,10 @@ def test_contributors_are_recorded():
     piece.claim(ALICE, 2, 0.0)
     piece.claim(BOB, 1, 0.0)
     put(piece, ALICE, 0)
-    assert piece.contributors() == {ALICE}
+    assert piece.owner == [ALICE, ALICE, BOB]
     assert piece.awaited_connections() == {ALICE, BOB}
     put(piece, BOB, 2)
-    assert piece.contributors() == {ALICE, BOB}
+    assert bytes(piece.received) == b"\1\0\1"
     assert piece.awaited_connections() == {ALICE}
 
 
@@ -94,7 +95,7 @@ def test_the_second_who_was_asked_may_be_first():
     piece.check_invariant()
     assert piece.awaited_connections() == {ALICE, BOB, CAROL}
     assert set(put(piece, BOB, 0)) == {ALICE, CAROL}
-    assert piece.contributors() == {BOB}
+    assert piece.owner == [BOB]
     assert piece.awaited_connections() == set()
 
 
@@ -103,7 +104,7 @@ def test_the_first_who_was_asked_may_be_first():
     piece.claim(ALICE, 1, 0.0)
     piece.ask_also(0, BOB, 0.0)
     assert put(piece, ALICE, 0) == [BOB]
-    assert piece.contributors() == {ALICE}
+    assert piece.owner == [ALICE]
 
 
 def test_what_a_peer_owes_is_released_and_what_it_gave_is_kept():
@@ -113,7 +114,7 @@ def test_what_a_peer_owes_is_released_and_what_it_gave_is_kept():
     put(piece, ALICE, 1)
     assert piece.release(ALICE) == [0, 2]
     assert piece.unrequested == 2
-    assert piece.contributors() == {ALICE}
+    assert piece.owner == [NOBODY, ALICE, NOBODY, BOB]
     piece.check_invariant()
     assert piece.release(ALICE) == []
 
@@ -190,3 +191,24 @@ def test_books_that_do_not_agree_are_found():
     piece.missing = 1
     with pytest.raises(AssertionError):
         piece.check_invariant()
+
+
+def test_a_restored_block_came_from_nobody_who_is_here():
+    piece = make_piece(3, short=10)
+    piece.claim(ALICE, 1, 0.0)
+    piece.restore(2, memoryview(b"x" * (BLOCK_LENGTH - 10)))
+    piece.check_invariant()
+    assert (piece.missing, piece.unrequested) == (2, 1)
+    assert piece.owner == [ALICE, NOBODY, RESTORED]
+    assert bytes(piece.view[2 * BLOCK_LENGTH :]) == b"x" * (BLOCK_LENGTH - 10)
+    assert piece.awaited_connections() == {ALICE}
+    assert piece.claim(BOB, 9, 0.0) == [(1, 1)]
+
+
+def test_the_bytes_that_came_are_counted():
+    piece = make_piece(3, short=10)
+    piece.claim(ALICE, 3, 0.0)
+    put(piece, ALICE, 0)
+    assert piece.received_bytes == BLOCK_LENGTH
+    put(piece, ALICE, 2)
+    assert piece.received_bytes == 2 * BLOCK_LENGTH - 10

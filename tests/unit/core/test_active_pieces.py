@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from fakes import make_geometry, pieces
 
-from millstream.core.active_pieces import ActivePieces
+from millstream.core.active_piece import NOBODY
+from millstream.core.active_pieces import RESTORED_SHARE, ActivePieces
 from millstream.core.geometry import ConnectionId, Geometry, PieceIndex
 from millstream.protocol.messages import BLOCK_LENGTH
 from millstream.storage.buffers import PieceBufferPool
@@ -140,7 +141,7 @@ def test_what_came_stays_when_its_sender_goes():
     piece.put(ALICE, 1, memoryview(bytes(BLOCK_LENGTH)))
     active.release(ALICE)
     assert active.get(0) is piece
-    assert piece.contributors() == {ALICE}
+    assert (piece.owner, list(piece.received)) == ([NOBODY, ALICE], [0, 1])
     assert piece.unrequested == 1
     active.check_invariant()
 
@@ -207,3 +208,11 @@ def test_nothing_is_begun_while_the_disk_lags_and_three_pieces_may_always_wait()
         assert active.startable(9) == 0
         active.finish(0)
         assert active.startable(9) == 9
+
+
+def test_pieces_that_are_put_back_leave_room_for_others():
+    active, pool = make()
+    room = pool.room
+    assert active.restorable_bytes == room // RESTORED_SHARE
+    pool.reserve(room + 1)
+    assert active.restorable_bytes < 0

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fakes import DownloadStage, pieces
 
 from millstream.core import download as download_module
 from millstream.core import endgame
 from millstream.core.config import TransferConfig
+from millstream.core.file_priority import PiecePriorities
+from millstream.core.partial_piece import PartialPiece
 from millstream.core.request_depth import MIN_DEPTH
 from millstream.errors import RemoteProtocolError
 from millstream.protocol.messages import BLOCK_LENGTH
@@ -190,7 +194,6 @@ def test_contributors_are_recorded():
     stage.deliver(alice, *stage.ask(alice))
     stage.deliver(bob, *stage.ask(bob))
     assert stage.download.whole[0].owner == [alice.id] * 3 + [bob.id]
-    assert stage.download.whole[0].contributors() == {alice.id, bob.id}
 
 
 @pytest.mark.parametrize(
@@ -490,7 +493,7 @@ def test_a_late_answer_is_welcome_while_somebody_else_is_asked():
     assert stage.ask(bob) == [(0, 1)]
     stage.deliver(alice, (0, 1))
     assert stage.sent(bob) == [("cancel", 0, BLOCK_LENGTH, BLOCK_LENGTH)]
-    assert stage.download.whole[0].contributors() == {alice.id}
+    assert stage.download.whole[0].owner == [alice.id] * 2
     stage.check_invariant()
 
 
@@ -589,6 +592,178 @@ def test_who_goes_is_no_longer_counted():
     stage.gone(bob)
     assert stage.download.availability.available() == 0
     assert stage.pool.reserved_bytes == 0
+
+
+# What is not wanted any more.
+
+
+def want(stage: DownloadStage, wanted: str) -> None:
+    stage.download.set_priorities(PiecePriorities(pieces(wanted), (pieces(wanted),)))
+    stage.check_invariant()
+
+
+def test_what_is_begun_and_not_wanted_any_more_is_given_up():
+    stage = DownloadStage(3, 2, last_length=BLOCK_LENGTH + 9)
+    stage.download.picker.sequential = True
+    alice, bob = stage.peer(depth=6), stage.peer("* *")
+    assert len(stage.ask(alice)) == 6
+    stage.deliver(alice, (0, 0), (2, 1))
+    want(stage, " * ")
+    length = BLOCK_LENGTH
+    assert stage.sent(alice) == [("cancel", 0, length, length), ("cancel", 2, 0, length)]
+    assert stage.sent(bob) == []
+    assert stage.links[alice.id].sends == 2
+    assert alice.outstanding == 2
+    assert stage.download.wasted == length + 9
+    assert stage.pool.reserved_bytes == 2 * length
+    assert stage.ask(bob) == []
+
+
+def test_whoever_was_asked_for_what_is_given_up_is_told():
+    stage = DownloadStage(1, 2)
+    alice, bob = stage.peer(), stage.peer()
+    stage.ask(alice)
+    stage.now += endgame.PATIENCE
+    assert len(stage.ask(bob)) == 2
+    want(stage, " ")
+    cancels = {("cancel", 0, block * BLOCK_LENGTH, BLOCK_LENGTH) for block in (0, 1)}
+    assert set(stage.sent(alice)) == set(stage.sent(bob)) == cancels
+    assert (alice.outstanding, bob.outstanding) == (0, 0)
+    assert stage.pool.reserved_bytes == 0
+
+
+def test_what_is_on_its_way_when_it_is_given_up_is_no_offence():
+    stage = DownloadStage(2, 2)
+    peer = stage.peer()
+    asked = stage.ask(peer)
+    want(stage, "  ")
+    assert len(stage.sent(peer)) == 4
+    stage.deliver(peer, *asked)
+    assert stage.download.wasted == stage.geometry.total_length
+    assert stage.pool.reserved_bytes == 0
+    want(stage, "**")
+    stage.deliver(peer, *stage.ask(peer))
+    assert sorted(stage.write()[0]) == [0, 1]
+
+
+def test_a_whole_piece_that_is_not_wanted_any_more_does_not_go_to_the_disk():
+    stage = DownloadStage(2, 2)
+    peer = stage.peer()
+    stage.deliver(peer, *stage.ask(peer))
+    want(stage, "* ")
+    assert [piece.index for piece in stage.download.whole] == [0]
+    assert stage.download.wasted == stage.geometry.piece_length
+    assert stage.write() == ([0], [])
+    assert stage.pool.reserved_bytes == 0
+
+
+def test_what_the_disk_has_already_may_be_written_though_it_is_not_wanted():
+    stage = DownloadStage(1, 2)
+    peer = stage.peer()
+    stage.deliver(peer, *stage.ask(peer))
+    stage.download.whole.clear()
+    want(stage, " ")
+    assert stage.download.piece_written(0) == []
+    assert stage.download.have == pieces("*")
+
+
+def test_who_goes_before_what_it_owes_is_given_up_is_told_nothing():
+    stage = DownloadStage(1, 2)
+    alice = stage.peer()
+    stage.ask(alice)
+    stage.deliver(alice, (0, 0))
+    stage.gone(alice)
+    want(stage, " ")
+    assert stage.sent(alice) == []
+    assert stage.pool.reserved_bytes == 0
+
+
+# While the torrent is stopped.
+
+
+def stopped_stage(*, corrupt: list[tuple[int, int]]) -> tuple[DownloadStage, list[PartialPiece]]:
+    """Of the pieces 0 and 2 some came, and that was kept while the torrent was stopped."""
+    stage = DownloadStage(4, 4)
+    alice = stage.peer("* * ")
+    stage.ask(alice)
+    stage.deliver(alice, (0, 1), (2, 0), (2, 3), corrupt=corrupt)
+    kept = stage.download.partial_pieces(1 << 30)
+    stage.gone(alice)
+    stage.download.active.clear()
+    assert stage.pool.reserved_bytes == 0
+    return stage, kept
+
+
+def test_what_came_before_a_stop_does_not_come_again():
+    stage, kept = stopped_stage(corrupt=[])
+    assert [piece.index for piece in kept] == [2, 0]
+    assert stage.download.restore_partial(kept) == 2
+    assert stage.pool.reserved_bytes == 2 * stage.geometry.piece_length
+    stage.check_invariant()
+    bob = stage.peer("* * ")
+    asked = stage.ask(bob)
+    assert sorted(asked) == [(0, 0), (0, 2), (0, 3), (2, 1), (2, 2)]
+    stage.deliver(bob, *asked)
+    assert stage.write() == ([2, 0], [])
+    assert stage.download.wasted == 0
+
+
+def test_nobody_is_blamed_for_what_came_before_a_stop():
+    stage, kept = stopped_stage(corrupt=[(2, 3)])
+    stage.download.restore_partial(kept)
+    bob = stage.peer("  * ")
+    stage.deliver(bob, *stage.ask(bob))
+    assert stage.write() == ([], [])
+    assert stage.download.is_suspect(2)
+    bob.depth.depth = 4
+    stage.deliver(bob, *stage.ask(bob))
+    assert stage.write() == ([2], [])
+    assert not stage.download.is_suspect(2)
+
+
+def test_whoever_spoils_what_came_before_a_stop_is_found():
+    stage, kept = stopped_stage(corrupt=[])
+    stage.download.restore_partial(kept)
+    bob, carol = stage.peer("  * "), stage.peer("  * ")
+    stage.deliver(bob, *stage.ask(bob), corrupt=[(2, 1)])
+    assert stage.write() == ([], [])
+    stage.deliver(carol, *stage.ask(carol))
+    assert stage.write() == ([2], [bob.address])
+
+
+def test_a_suspect_piece_is_not_kept_or_put_back():
+    stage, alice, _ = shared_piece(corrupt=[(0, 3)])
+    stage.write()
+    stage.deliver(alice, *stage.ask(alice))
+    assert stage.download.active.taken
+    assert stage.download.partial_pieces(1 << 30) == []
+    stage.gone(alice)
+    stage.download.active.clear()
+    kept = PartialPiece(0, b"\x80", bytes(BLOCK_LENGTH))
+    assert stage.download.restore_partial([kept]) == 0
+
+
+def test_only_what_is_missing_and_makes_sense_is_put_back():
+    stage, [kept, other] = stopped_stage(corrupt=[])
+    lies = [replace(kept, index=9), replace(kept, data=b""), replace(kept, received=b"\xff\xff")]
+    assert stage.download.restore_partial([*lies, kept, kept]) == 1
+    stage.check_invariant()
+    stage.download.active.clear()
+    stage.download.have = pieces("  * ")
+    assert stage.download.restore_partial([kept]) == 0
+    want(stage, " ***")
+    assert stage.download.restore_partial([other]) == 0
+    assert stage.pool.reserved_bytes == 0
+
+
+def test_what_finds_no_room_is_not_put_back():
+    stage, kept = stopped_stage(corrupt=[])
+    stage.pool.reserve(stage.geometry.piece_length)
+    assert stage.download.restore_partial(kept) == 1
+    assert stage.download.active.get(2) is not None
+    stage.download.active.clear()
+    stage.pool.reserve(3 * stage.geometry.piece_length)
+    assert stage.download.restore_partial(kept) == 0
 
 
 # The disk's answers.

@@ -54,7 +54,7 @@ class Stage:
         self.now = 0.0
         info_hash = InfoHash(hashlib.sha1(INFO).digest())
         fetching = MetadataFetch(info_hash, random.Random(1)) if fetch else None
-        self.exchange = ExtensionExchange(self.port, fetching, PexExchange() if pex else None)
+        self.exchange = ExtensionExchange(self.port, fetching, pex=pex)
         if info is not None:
             self.exchange.metadata_known(info, private=private)
         self.links = {}
@@ -200,6 +200,18 @@ def test_a_lost_piece_is_passed_on():
     side = stage.peer(1)
     stage.says(side, OUR_IDS["lt_donthave"], lt_donthave.encode(7))
     assert stage.port.lost == [(1, 7)]
+
+
+def test_several_messages_leave_at_once():
+    stage = Stage()
+    side = stage.peer(1)
+    stage.links[1].read()
+    sends = stage.links[1].sends
+    side.send("ut_metadata", b"one", b"two")
+    assert stage.sent(1, THEIRS["ut_metadata"]) == [b"one", b"two"]
+    assert stage.links[1].sends == sends + 1
+    side.send("ut_never", b"one")
+    assert stage.links[1].sends == sends + 1
 
 
 def test_a_peer_that_wants_nothing_any_more_is_passed_on():

@@ -94,3 +94,75 @@ def test_a_run_is_no_longer_than_what_there_is():
     picker = setup_picker("1111")
     assert sorted(picker.pick_run(pieces("* **"), 9, 4)) == [0, 2, 3]
     assert picker.pick_run(0, 9, 0) == []
+
+
+# Classes.
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_the_best_class_comes_first_however_rare_the_others_are(sequential):
+    picker = setup_picker("1193132", sequential=sequential)
+    picker.prefer((pieces("  *   *"), pieces("   *   "), pieces("**  ** ")))
+    picked = picker.pick(pieces("*******"), 7)
+    assert set(picked[:2]) == {2, 6}
+    assert picked[2] == 3
+    assert set(picked[3:]) == {0, 1, 4, 5}
+    assert picker.pick(pieces("** ****"), 1) == [6]
+    assert picker.pick(pieces("** *** "), 1) == [3]
+
+
+def test_in_a_class_the_rarest_come_first():
+    picker = setup_picker("2131 1")
+    picker.prefer((pieces("* *   "), pieces(" * ***")))
+    assert picker.pick(pieces("***** "), 3) == [0, 2, 4]
+
+
+def test_in_a_class_order_is_kept():
+    picker = setup_picker("2131 1", sequential=True)
+    picker.prefer((pieces("  * * "), pieces("** * *")))
+    assert picker.pick(pieces("******"), 5) == [2, 4, 0, 1, 3]
+
+
+@pytest.mark.parametrize("classes", [(), (pieces("****"),), (pieces("*  *"),)])
+def test_one_class_decides_nothing(classes):
+    picker = setup_picker("2132")
+    picker.prefer(classes)
+    assert picker.pick(pieces("****"), 4) == setup_picker("2132").pick(pieces("****"), 4)
+    assert picker.foremost(pieces("** *")) == pieces("** *")
+
+
+def test_what_is_of_no_class_comes_last():
+    picker = setup_picker("1222")
+    picker.prefer((pieces("  * "), pieces("   *")))
+    assert picker.pick(pieces("* **"), 9) == [2, 3, 0]
+    assert picker.pick(pieces("*   "), 9) == [0]
+    assert picker.pick_run(pieces("*   "), 9, 2) == [0]
+
+
+def test_classes_change_at_any_time():
+    picker = setup_picker("1111", sequential=True)
+    picker.prefer((pieces("   *"), pieces("*** ")))
+    assert picker.pick(pieces("****"), 1) == [3]
+    picker.prefer((pieces(" *  "), pieces("* **")))
+    assert picker.pick(pieces("****"), 1) == [1]
+    picker.prefer((pieces("****"),))
+    assert picker.pick(pieces("****"), 1) == [0]
+
+
+def test_a_run_does_not_leave_its_class_before_its_time():
+    picker = setup_picker("1" * 8)
+    picker.prefer((pieces("   **  *"), pieces("***  ** ")))
+    assert picker.pick_run(pieces("********"), 2, 3) == [3, 4]
+    assert picker.pick_run(pieces("********"), 3, 3) == [3, 4, 7]
+    # A run that was in the worse class goes on in the better one.
+    assert picker.pick_run(pieces("***    *"), 2, 1)[0] == 7
+    picked = picker.pick_run(pieces("*** *** "), 3, 4)
+    assert picked == [4, 5, 6]
+
+
+def test_the_foremost_are_of_the_best_class_there_is():
+    picker = setup_picker("1111")
+    picker.prefer((pieces("  **"), pieces("**  ")))
+    assert picker.foremost(pieces(" ** ")) == pieces("  * ")
+    assert picker.foremost(pieces(" *  ")) == pieces(" *  ")
+    assert picker.foremost(0) == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes import DownloadStage, pieces
 
 from millstream.core.config import TransferConfig
+from millstream.core.file_priority import PiecePriorities
 from millstream.core.peer import Peer
 from millstream.core.stealing import EAGER_FACTOR, IDLE_FACTOR, NEXT_PATIENCE
 from millstream.protocol.messages import BLOCK_LENGTH
@@ -221,6 +223,44 @@ def test_a_suggestion_does_not_disturb_the_order():
     peer = stage.peer(depth=4)
     peer.suggested = {5: None}
     assert [piece for piece, _ in stage.ask(peer)] == [0, 0, 1, 1]
+
+
+def test_a_suggestion_does_not_make_a_piece_more_wanted():
+    stage = DownloadStage(200, 2)
+    stage.download.picker.prefer((pieces(" " * 100 + "*" * 100), pieces("*" * 100 + " " * 100)))
+    peer = stage.peer(depth=8)
+    peer.suggested = dict.fromkeys([7, 100])
+    begun = list(dict.fromkeys(piece for piece, _ in stage.ask(peer)))
+    assert begun[0] == 100
+    assert min(begun) == 100
+    assert len(begun) == 4
+
+
+# Priorities.
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_what_is_wanted_most_is_asked_for_first_of_those_who_have_it(sequential):
+    stage = DownloadStage(6, 2)
+    stage.download.picker.sequential = sequential
+    stage.download.set_priorities(
+        PiecePriorities(pieces("***** "), (pieces("   ** "), pieces("***   ")))
+    )
+    alice, bob = stage.peer(depth=6), stage.peer("**   *", depth=99)
+    begun = [piece for piece, _ in stage.ask(alice)]
+    assert set(begun[:4]) == {3, 4}
+    assert begun[4] in {0, 1, 2}
+    assert {piece for piece, _ in stage.ask(bob)} == {0, 1} - set(begun)
+
+
+def test_what_is_wanted_most_from_now_on_comes_after_what_is_begun():
+    stage = DownloadStage(4, 4)
+    stage.download.picker.sequential = True
+    peer = stage.peer(depth=2)
+    assert stage.ask(peer) == [(0, 0), (0, 1)]
+    stage.download.set_priorities(PiecePriorities(pieces("****"), (pieces("   *"), pieces("*** "))))
+    peer.depth.depth = 6
+    assert stage.ask(peer) == [(0, 2), (0, 3), (3, 0), (3, 1)]
 
 
 # Web seeds.

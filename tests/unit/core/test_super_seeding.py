@@ -7,7 +7,7 @@ from fakes import RecordingEvents, make_geometry, make_peer, pieces
 from millstream.core.availability import Availability
 from millstream.core.peer import Peer
 from millstream.core.super_seeding import SuperSeeding
-from millstream.protocol.bitfield import piece_bit
+from millstream.protocol.bitfield import every_piece, piece_bit
 
 COUNT = 6
 GEOMETRY = make_geometry(COUNT)
@@ -128,10 +128,19 @@ def test_in_the_end_everything_is_shown():
     alice, bob = stage.peer(), stage.peer(" ** **", fast=False)
     [first] = stage.shown(alice)
     stage.shown(bob)
-    stage.seeding.end()
+    stage.seeding.end(every_piece(COUNT))
     told = [message[1] for message in stage.links[alice.id].read()]
     assert sorted([*told, first]) == list(range(COUNT))
     assert not stage.seeding.hides(alice, 0)
     stage.seeding.pieces_changed(alice, pieces("******"))
     stage.seeding.show()
     assert stage.links[alice.id].read() == []
+
+
+def test_in_the_end_nothing_is_shown_that_was_lost():
+    stage = Stage()
+    alice = stage.peer(" ** **")
+    [first] = stage.shown(alice)
+    stage.seeding.end(pieces("**** *"))
+    told = [message[1] for message in stage.links[alice.id].read()]
+    assert sorted([*told, first]) == [0, 3]

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from millstream.core import swarm as swarm_module
+from millstream.core import bans as bans_module
 from millstream.core.config import SwarmConfig
 from millstream.core.known_peer import FIRST_RETRY, LONGEST_RETRY, PROVEN
 from millstream.core.peer_priority import peer_priority
@@ -438,7 +438,7 @@ def test_a_ban_of_who_came_is_for_its_host():
 
 
 def test_bans_are_bounded(monkeypatch):
-    monkeypatch.setattr(swarm_module, "MAX_BANS", 2)
+    monkeypatch.setattr(bans_module, "MAX_BANS", 2)
     swarm = Swarm()
     for address in (A, B, C):
         swarm.ban(address, incoming=True)

@@ -6,13 +6,14 @@ import pytest
 from fakes import RecordingPort, TorrentStage, block_data, pieces
 
 from millstream.core.config import TransferConfig
+from millstream.core.file_priority import PiecePriorities
 from millstream.core.peer import Peer
 from millstream.core.stealing import PATIENCE
 from millstream.core.torrent import BEAT, TorrentMachine
 from millstream.core.torrent_state import TorrentState
 from millstream.errors import LocalProtocolError, RemoteProtocolError
 from millstream.protocol import messages
-from millstream.protocol.bitfield import encode_bitfield
+from millstream.protocol.bitfield import encode_bitfield, piece_bit
 from millstream.protocol.messages import BLOCK_LENGTH
 from millstream.storage.buffers import PieceBufferPool
 
@@ -551,6 +552,184 @@ def test_a_fast_peer_takes_over_what_slow_peers_hold():
     assert sorted(stage.disk_verifies()) == [0, 1]
 
 
+# Other wishes.
+
+
+def want(stage: TorrentStage, *classes: str) -> None:
+    found = tuple(pieces(each) for each in classes)
+    stage.machine.set_priorities(PiecePriorities(sum(found), found))
+
+
+def test_with_nothing_left_that_is_wanted_it_seeds():
+    stage = TorrentStage(have="**  ")
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    stage.sent(peer)
+    want(stage, "**  ")
+    assert stage.machine.state is TorrentState.SEEDING
+    names = [name for name, *_ in stage.sent(peer)]
+    assert names[:4] == ["cancel"] * 4
+    assert "not_interested" in names
+    assert peer.outstanding == stage.pool.reserved_bytes == 0
+
+
+def test_with_more_that_is_wanted_it_downloads_at_once():
+    stage = TorrentStage(have="**  ")
+    want(stage, "**  ")
+    peer = stage.peer(messages.bitfield(b"\x70"), messages.UNCHOKE)
+    stage.tick()
+    stage.sent(peer)
+    want(stage, "   *", "**  ")
+    assert stage.machine.state is TorrentState.DOWNLOADING
+    stage.tick()
+    assert [message[:2] for message in stage.sent(peer)] == [
+        ("interested",),
+        ("request", 3),
+        ("request", 3),
+    ]
+
+
+def test_what_is_wanted_most_is_fetched_first():
+    stage = TorrentStage(8, 2, have=" " * 8, config=TransferConfig(max_request_depth=4))
+    want(stage, "     ** ", "*****  *")
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    asked = {message[1] for message in stage.sent(peer) if message[0] == "request"}
+    assert asked == {5, 6}
+
+
+@pytest.mark.parametrize("state", [TorrentState.STOPPED, TorrentState.CHECKING])
+def test_wishes_do_not_wake_a_torrent(state):
+    stage = TorrentStage(have="    ")
+    stage.machine.set_state(state)
+    want(stage, "   *")
+    assert stage.machine.lose(pieces("****")) == 0
+    assert stage.machine.state is state
+
+
+def test_a_stop_and_a_start_lose_no_block():
+    stage = TorrentStage(1, 2, have=" ", config=TransferConfig(max_request_depth=1))
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert answer(stage, peer) == 1
+    kept = stage.machine.download.partial_pieces(1 << 20)
+    stage.machine.set_state(TorrentState.STOPPED)
+    stage.machine.remove_peer(peer.id)
+    stage.machine.set_state(TorrentState.CHECKING)
+    stage.machine.checked(0, kept)
+    assert stage.machine.state is TorrentState.DOWNLOADING
+    peer = stage.peer(messages.HAVE_ALL, messages.UNCHOKE)
+    stage.tick()
+    assert answer(stage, peer) == 1
+    stage.tick()
+    assert stage.disk_verifies() == [0]
+
+
+# Pieces of ours that are lost.
+
+
+class Extensions:
+    """The side of a peer that understands everything."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def receive(self, identity: int, payload: memoryview, now: float) -> None:
+        raise AssertionError
+
+    def supports(self, name: str) -> bool:
+        return True
+
+    def send(self, name: str, *payloads: bytes) -> None:
+        self.sent += [(name, payload) for payload in payloads]
+
+
+def told(peer: Peer) -> Peer:
+    """The peer can be told of lost pieces."""
+    peer.extensions = Extensions()
+    return peer
+
+
+def test_a_seed_that_loses_a_piece_fetches_it_again():
+    stage = TorrentStage(have="****")
+    peer = told(stage.peer(messages.bitfield(b"\x40"), messages.UNCHOKE))
+    stage.sent(peer)
+    assert stage.machine.lose(pieces(" *  ")) == pieces(" *  ")
+    assert peer.extensions.sent == [("lt_donthave", b"\0\0\0\1")]
+    assert stage.machine.state is TorrentState.DOWNLOADING
+    stage.tick()
+    assert stage.sent(peer)[0] == ("interested",)
+    assert stage.links[peer.id].closed is None
+    assert stage.machine.download.active.taken == pieces(" *  ")
+    for block in range(2):
+        data = block_data(stage.geometry, 1, block)
+        stage.says(peer, messages.piece_header(1, block * B, B) + data)
+    stage.tick()
+    assert stage.disk_verifies() == [1]
+    assert stage.machine.state is TorrentState.SEEDING
+
+
+def test_what_is_lost_and_not_wanted_is_not_fetched():
+    stage = TorrentStage(have="****")
+    want(stage, "*** ")
+    assert stage.machine.lose(pieces("  **")) == pieces("  **")
+    assert stage.machine.state is TorrentState.DOWNLOADING
+    stage = TorrentStage(have="****")
+    want(stage, "*** ")
+    assert stage.machine.lose(pieces("   *")) == pieces("   *")
+    assert stage.machine.state is TorrentState.SEEDING
+
+
+def test_only_what_we_had_can_be_lost():
+    stage = TorrentStage(have="*   ")
+    peer = told(stage.peer(messages.HAVE_NONE))
+    assert stage.machine.lose(pieces("  **")) == 0
+    assert peer.extensions.sent == []
+    assert stage.machine.lose(pieces("*  *")) == pieces("*   ")
+    assert stage.machine.download.have == 0
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_requests_for_a_lost_piece_are_refused(fast):
+    stage = TorrentStage(have="****")
+    peer = told(stage.peer(messages.INTERESTED, fast=fast))
+    stage.tick()
+    stage.says(peer, messages.request(0, 0, B), messages.request(1, 0, B))
+    stage.sent(peer)
+    stage.machine.lose(pieces("*   "))
+    # This one was sent before the peer knew: no offence, with or without a way to refuse it.
+    stage.says(peer, messages.request(0, B, B))
+    refused = [("reject", 0, 0, B), ("reject", 0, B, B)] if fast else []
+    assert [message for message in stage.sent(peer) if message[0] == "reject"] == refused
+    stage.tick()
+    assert [run.index for _, run in stage.port.served] == [1]
+    if not fast:
+        stage.machine.download.have = 0
+        with pytest.raises(RemoteProtocolError):
+            stage.says(peer, messages.request(1, 0, B))
+
+
+def test_who_cannot_be_told_of_a_loss_is_disconnected():
+    stage = TorrentStage(have="*** ")
+    peer = stage.peer(messages.bitfield(b"\x90"))
+    stage.machine.lose(pieces(" *  "))
+    assert stage.links[peer.id].closed == "we lost pieces that it takes us to have"
+
+
+def test_a_piece_that_is_lost_before_it_was_told_of_is_not_told():
+    stage = TorrentStage(1, 1, have=" ")
+    peer = told(stage.peer(messages.HAVE_ALL, messages.UNCHOKE))
+    other = told(stage.peer(messages.HAVE_NONE))
+    stage.tick()
+    answer(stage, peer)
+    stage.tick()
+    assert stage.disk_verifies() == [0]
+    stage.machine.lose(pieces("*"))
+    stage.tick()
+    assert "have" not in [name for name, *_ in stage.sent(other)]
+    assert stage.machine.state is TorrentState.DOWNLOADING
+
+
 # Super seeding.
 
 
@@ -622,3 +801,14 @@ def test_a_peer_without_the_fast_extension_hears_at_once_that_no_bitfield_comes(
     stage = TorrentStage(have="    ")
     peer = stage.peer(fast=False)
     assert bytes(stage.links[peer.id].unread) == messages.KEEP_ALIVE
+
+
+def test_super_seeding_ends_with_the_first_piece_that_is_lost():
+    stage = super_stage()
+    alice = told(stage.peer(messages.HAVE_NONE))
+    [first] = shown(stage, alice)
+    lost = (first + 1) % 4
+    stage.machine.lose(piece_bit(lost, 4))
+    assert not stage.machine.super_seeding
+    assert sorted([*shown(stage, alice), first, lost]) == [0, 1, 2, 3]
+    assert alice.extensions.sent == [("lt_donthave", bytes([0, 0, 0, lost]))]

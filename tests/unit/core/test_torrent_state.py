@@ -7,8 +7,9 @@ import pytest
 from millstream.core.torrent_state import TorrentState, check_transition
 from millstream.errors import LocalProtocolError
 
-S, M, C, D, U, E = (
+S, Q, M, C, D, U, E = (
     TorrentState.STOPPED,
+    TorrentState.QUEUED,
     TorrentState.FETCHING_METADATA,
     TorrentState.CHECKING,
     TorrentState.DOWNLOADING,
@@ -16,12 +17,13 @@ S, M, C, D, U, E = (
     TorrentState.ERROR,
 )
 ALLOWED = {
-    *[(S, M), (S, C), (S, D), (S, U)],
-    *[(M, S), (M, C), (M, E)],
-    *[(C, S), (C, D), (C, U), (C, E)],
-    *[(D, S), (D, C), (D, U), (D, E)],
-    *[(U, S), (U, C), (U, D), (U, E)],
-    *[(E, S), (E, M), (E, C), (E, D), (E, U)],
+    *[(S, Q), (S, M), (S, C), (S, D), (S, U)],
+    *[(Q, S), (Q, M), (Q, C), (Q, D), (Q, U), (Q, E)],
+    *[(M, S), (M, Q), (M, C), (M, E)],
+    *[(C, S), (C, Q), (C, D), (C, U), (C, E)],
+    *[(D, S), (D, Q), (D, C), (D, U), (D, E)],
+    *[(U, S), (U, Q), (U, C), (U, D), (U, E)],
+    *[(E, S), (E, Q), (E, M), (E, C), (E, D), (E, U)],
 }
 
 

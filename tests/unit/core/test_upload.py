@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from fakes import RecordingLink, RecordingPort, make_geometry, make_peer
+from fakes import RecordingLink, RecordingPort, make_geometry, make_peer, pieces
 
 from millstream.core.choker import Choker
 from millstream.core.config import TransferConfig
@@ -286,3 +286,18 @@ def test_under_a_limit_a_full_link_does_not_keep_others_waiting():
     stage.upload.limiter = Bucket(1 << 30)
     assert stage.runs() == [(2, Run(0, 0, B, B))]
     assert list(stage.upload.waiting) == [slow.id]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_waits_for_a_lost_piece_is_refused(fast):
+    stage = Stage()
+    alice, bob = stage.peer(fast=fast), stage.peer()
+    stage.asks(alice, 1, 0, 2)
+    stage.asks(alice, 2, 5)
+    stage.asks(alice, 0, 3)
+    stage.asks(bob, 3, 0)
+    stage.upload.pieces_lost(pieces(" *  "))
+    refused = [("reject", 1, 0, B), ("reject", 1, B, B)] if fast else []
+    assert stage.links[alice.id].read() == refused
+    assert (alice.uploads.requests, alice.uploads.bytes) == (2, 2 * B)
+    assert [(number, run.index) for number, run in stage.runs()] == [(1, 2), (1, 0), (2, 3)]

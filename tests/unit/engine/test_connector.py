@@ -67,6 +67,10 @@ class Seeker:
     wants_seeds: bool = True
     useless: list[FakeLink] = field(default_factory=list)
     newcomers: list[PeerAddress | None] = field(default_factory=list)
+    woken: int = 0
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def make_room(self, newcomer: PeerAddress | None) -> bool:
         self.newcomers.append(newcomer)

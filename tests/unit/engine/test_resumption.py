@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from millstream.engine.resumption import LAST_WRITES, judge, plan_check, record_of
+from millstream.engine.resumption import LAST_WRITES, dated, judge, plan_check, record_of
 from millstream.interfaces.filesystem import FileStat
 from millstream.protocol.bitfield import piece_set
 from millstream.protocol.metainfo import FileAttribute
 from millstream.storage.claims import Claims, FileRecord
+from millstream.storage.placement import Placement
 from millstream.storage.layout import FileLayout, StoredFile
 
 PIECE = 10
@@ -113,9 +114,30 @@ def test_a_change_that_was_not_ours_is_read(claims, stat):
 
 async def test_claims_about_another_torrent_are_none():
     for odd in (replace(CLAIMS, piece_count=7), replace(CLAIMS, files=CLAIMS.files[:-1])):
-        assert await plan_check(odd, LAYOUT, None, "root", 6) is None
+        assert await plan_check(odd, Placement(LAYOUT, "root", ".parts"), None, 6) is None
 
 
 def test_a_record_is_size_and_nanoseconds():
     assert record_of(FileStat(5, 1.5, False)) == FileRecord(5, 1_500_000_000)
     assert record_of(None) is record_of(FileStat(5, 1.5, True)) is None
+
+
+RUNNING = replace(CLAIMS, running=True, flushed=0, written=pieces(0, 1))
+
+
+@pytest.mark.parametrize("ahead", [0, LAST_WRITES, -(10**18)])
+def test_claims_of_the_past_are_used_as_they_are(ahead):
+    claims = replace(RUNNING, taken_at=TAKEN + ahead)
+    assert dated(claims, TAKEN / 1e9) is claims
+
+
+@pytest.mark.parametrize("ahead", [LAST_WRITES + 10**9, 10**18])
+def test_a_change_before_a_word_of_the_future_is_read(ahead):
+    claims = replace(RUNNING, taken_at=TAKEN + ahead)
+    late = but(1, FileStat(20, NOW + 1, False))
+    # It would count as ours, and what was flushed of it as right.
+    assert judge(replace(claims, flushed=pieces(3)), LAYOUT, late).doubtful == pieces(0, 1)
+    sure = dated(replace(claims, flushed=pieces(3)), NOW)
+    assert judge(sure, LAYOUT, late).doubtful == pieces(0, 1, 2, 3, 4)
+    quiet = replace(claims, running=False)
+    assert dated(quiet, NOW) is quiet

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from millstream.engine.tick import Tick
 from millstream.interfaces.disk import DiskResult, Extent, Hash, Outcome
@@ -30,6 +31,10 @@ class Torrent:
         self.name = name
         self.log = log
         self.on_process = None
+        self.rest = 0.0
+
+    def rests_until(self, now):
+        return self.rest
 
     def gather(self, results):
         self.log.append(f"{self.name} gather {[result.job.piece for result in results]}")
@@ -112,6 +117,59 @@ class TestTick:
         flushes = [at for at, line in enumerate(log) if line == "flush"]
         assert len(flushes) == 2
         assert log[flushes[0] + 1 : flushes[0] + 3] == ["a process 0", "b process 0"]
+
+    async def test_a_beat_wakes_who_is_awake_and_nobody_else(self):
+        tick, log, (a, b) = stage("a", "b")
+        tick.wake(a)
+        await settle()
+        log.clear()
+        tick.beat(1.0)
+        await settle()
+        assert [line for line in log if "process" in line] == ["a process 0"]
+        a.rest = math.inf
+        tick.beat(2.0)
+        log.clear()
+        for now in range(3, 1000):
+            tick.beat(float(now))
+        await settle()
+        assert log == []
+        tick.wake(b)
+        await settle()
+        log.clear()
+        tick.beat(1000.0)
+        await settle()
+        assert [line for line in log if "process" in line] == ["b process 0"]
+
+    async def test_who_rests_is_woken_when_it_is_time(self):
+        tick, log, (a, b) = stage("a", "b")
+        for torrent, until in ((a, 30.0), (b, 20.0)):
+            tick.wake(torrent)
+            torrent.rest = until
+        await settle()
+        log.clear()
+        woken = {}
+        for now in range(50):
+            tick.beat(float(now))
+            await settle()
+            for line in log:
+                woken.setdefault(line, now)
+            log.clear()
+        assert (woken["a process 0"], woken["b process 0"]) == (30, 20)
+
+    async def test_who_left_is_not_run_again(self):
+        tick, log, (a, b) = stage("a", "b")
+        tick.wake(a)
+        tick.wake(b)
+        await settle()
+        log.clear()
+        b.rest = 5.0
+        tick.beat(1.0)
+        tick.forget(a)
+        tick.forget(b)
+        await settle()
+        tick.beat(10.0)
+        await settle()
+        assert [line for line in log if line != "flush"] == []
 
     async def test_what_is_stopped_does_not_run_until_it_is_woken_again(self):
         tick, log, (a,) = stage("a")

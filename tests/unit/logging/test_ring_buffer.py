@@ -127,3 +127,19 @@ def test_no_such_level():
         RingBufferLogger(level="loud")
     with pytest.raises(ConfigError, match="no log level"):
         RingBufferLogger().snapshot(level="loud")
+
+
+def test_entries_have_numbers_by_which_what_is_new_is_asked_for(attach):
+    ring = attach(RingBufferLogger(3))
+    assert (ring.oldest, ring.latest, ring.numbered()) == (1, 0, [])
+    log = component_logger("engine")
+    for number in range(1, 6):
+        log.info("%d", number)
+    numbers = [number for number, _ in ring.numbered()]
+    assert (ring.oldest, ring.latest, numbers) == (3, 5, [3, 4, 5])
+    assert all(str(number) == entry.message for number, entry in ring.numbered())
+    assert messages(entry for _, entry in ring.numbered(after=3)) == ["4", "5"]
+    assert messages(entry for _, entry in ring.numbered(after=3, limit=1)) == ["5"]
+    assert ring.numbered(after=5) == []
+    ring.clear()
+    assert (ring.oldest, ring.latest) == (6, 5)

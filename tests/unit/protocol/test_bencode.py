@@ -11,7 +11,6 @@ from millstream.protocol.bencode import (
     decode,
     decode_dict,
     decode_prefix,
-    dict_spans,
     encode,
 )
 
@@ -95,7 +94,7 @@ def test_malformed_data_is_refused(data):
     with pytest.raises(BencodeError):
         decode(data)
     with pytest.raises(BencodeError):
-        dict_spans(data)
+        decode_dict(data)
 
 
 def test_the_order_of_keys_can_be_forgiven_but_not_a_duplicate():
@@ -123,9 +122,9 @@ def test_depth_is_limited():
 
 
 def test_depth_is_counted_alike_with_and_without_spans():
-    dict_spans(b"d1:a" + nested(MAX_DEPTH - 1) + b"e")
+    decode_dict(b"d1:a" + nested(MAX_DEPTH - 1) + b"e")
     decode(b"d1:a" + nested(MAX_DEPTH - 1) + b"e")
-    for refused in (decode, dict_spans):
+    for refused in (decode, decode_dict):
         with pytest.raises(BencodeError, match="deep"):
             refused(b"d1:a" + nested(MAX_DEPTH) + b"e")
 
@@ -165,16 +164,16 @@ def test_a_prefix_ends_where_its_value_ends():
 def test_spans_hold_the_encoding_of_each_value():
     value = {b"": 0, b"info": {b"x": [1, b"two"]}, b"list": [], b"string": b"abc"}
     data = encode(value)
-    spans = dict_spans(data)
+    decoded, spans = decode_dict(data)
     assert {key: decode(data[start:end]) for key, (start, end) in spans.items()} == value
-    assert decode_dict(data) == (value, spans)
-    assert dict_spans(b"de") == {}
+    assert decoded == value
+    assert decode_dict(b"de") == ({}, {})
 
 
 @pytest.mark.parametrize("data", [b"i1e", b"le", b"1:d", b""])
 def test_spans_are_of_dictionaries_only(data):
     with pytest.raises(BencodeError, match="a dictionary was expected"):
-        dict_spans(data)
+        decode_dict(data)
 
 
 def test_keys_are_sorted_as_bytes():

@@ -9,7 +9,6 @@ from millstream.protocol.extension import (
     MAX_CLIENT_LENGTH,
     OUR_IDS,
     ExtensionHandshake,
-    encode_upload_only,
     extended,
     parse_upload_only,
 )
@@ -148,9 +147,10 @@ def test_our_ids_are_distinct_and_none_is_off():
     assert extension.HANDSHAKE_ID not in ids
 
 
-@pytest.mark.parametrize("upload_only", [False, True])
-def test_upload_only_there_and_back(upload_only):
-    assert parse_upload_only(encode_upload_only(upload_only)) is upload_only
+def test_upload_only_is_any_byte_but_0():
+    assert parse_upload_only(b"\1")
+    assert parse_upload_only(b"\xff")
+    assert not parse_upload_only(b"\0")
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0\0"])

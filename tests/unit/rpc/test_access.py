@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.rpc.access import Gate, host_name
+from millstream.http_server.gate import host_name
+from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.refusals import Refusal
 

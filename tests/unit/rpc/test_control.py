@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from millstream.errors import StorageError
+from millstream.http_server.fields import Fields
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.control import Control
 from millstream.rpc.engine_settings import EngineSettings
-from millstream.rpc.fields import Fields
 from millstream.rpc.refusals import Refusal
 
 

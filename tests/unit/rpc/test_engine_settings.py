@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from millstream import Encryption, EngineConfig, LimitsConfig
+from millstream.http_server.fields import Fields
 from millstream.rpc.engine_settings import parse_engine_settings
-from millstream.rpc.fields import Fields
 from millstream.rpc.refusals import Refusal
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from millstream.rpc.refusals import Refusal
-from millstream.rpc.routes import MAX_ADD_BODY, MAX_BODY, ROUTES, TORRENT_ROUTES, find_route
+from millstream.rpc.root_routes import ROOT_ROUTES
+from millstream.rpc.route import MAX_BODY, MAX_LONG_BODY
+from millstream.rpc.routes import ROUTES, find_route
 
 ID = "ab" * 20
 
@@ -14,23 +16,29 @@ def test_paths_have_their_routes(path):
         assert find_route(route.method, path) == (route, "")
 
 
-@pytest.mark.parametrize("verb", TORRENT_ROUTES)
-def test_a_torrent_is_named_by_the_path(verb):
-    (route,) = TORRENT_ROUTES[verb]
-    assert find_route(route.method, f"/torrent/{ID}/{verb}") == (route, ID)
+@pytest.mark.parametrize("verb", ROOT_ROUTES)
+def test_a_root_is_named_by_the_path(verb):
+    (route,) = ROOT_ROUTES[verb]
+    assert find_route(route.method, f"/root/0123/{verb}") == (route, "0123")
 
 
 def test_the_routes_of_the_original_are_there():
     assert {"/engine/start", "/engine/stop", "/engine/status", "/engine/tick-stats"} <= set(ROUTES)
     assert {"/torrent/add", "/logs"} <= set(ROUTES)
-    reads = {"status", "peers", "availability", "trackers", "files", "pieces"}
-    writes = {"add-peer", "disconnect-peer", "remove", "recheck", "pause", "resume", "settings"}
-    assert reads | writes <= set(TORRENT_ROUTES)
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "", "/engine", "/engine/start/", "/torrent/", f"/torrent/{ID}", f"/torrent/{ID}/x/y"],
+    [
+        "/",
+        "",
+        "/engine",
+        "/engine/start/",
+        "/torrent/",
+        f"/torrent/{ID}",
+        f"/torrent/{ID}/x/y",
+        "/root/x",
+    ],
 )
 def test_there_is_nothing_elsewhere(path):
     with pytest.raises(Refusal) as caught:
@@ -46,5 +54,5 @@ def test_the_method_counts(method):
 
 
 def test_only_torrents_and_selections_are_long():
-    assert find_route("POST", "/torrent/add")[0].max_body == MAX_ADD_BODY
+    assert find_route("POST", "/torrent/add")[0].max_body == MAX_LONG_BODY
     assert find_route("POST", "/engine/start")[0].max_body == MAX_BODY

@@ -11,7 +11,7 @@ import pytest
 
 from millstream.errors import NetworkError
 from millstream.rpc.config import ControlConfig
-from millstream.rpc.routes import MAX_ADD_BODY, MAX_BODY
+from millstream.rpc.route import MAX_BODY, MAX_LONG_BODY
 from millstream.rpc.server import MAX_CONNECTIONS, MAX_LISTENERS, ControlServer
 
 TOKEN = "0123456789" * 2
@@ -132,7 +132,7 @@ async def test_a_token_is_wanted_everywhere(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [("/engine/start", MAX_BODY), ("/torrent/add", MAX_ADD_BODY)]
+    ("path", "limit"), [("/engine/start", MAX_BODY), ("/torrent/add", MAX_LONG_BODY)]
 )
 async def test_a_body_that_says_it_is_too_long_is_not_read(server, path, limit):
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {limit + 1}\r\n\r\n"

@@ -25,7 +25,6 @@ from millstream.rpc.views import (
     files_view,
     peer_view,
     pieces_view,
-    state_name,
     tick_view,
 )
 
@@ -42,11 +41,6 @@ def torrent(states, files, *, length=10, multi=True):
         is_multi_file=multi,
     )
     return SimpleNamespace(metainfo=metainfo, has_metadata=True, piece_states=lambda: bytes(states))
-
-
-def test_states_have_no_spaces():
-    assert state_name(TorrentState.FETCHING_METADATA) == "downloading_metadata"
-    assert all(" " not in state_name(state) for state in TorrentState)
 
 
 def test_pieces_are_a_bitfield_and_what_is_being_fetched():

@@ -61,6 +61,11 @@ def test_values_have_the_name_of_the_file(file):
         ),
         ("zzz = []", "zzz (it is []) is no setting; `millstream settings` lists all"),
         ("[zzz]\na = 1", "zzz (it is a table) is no setting; `millstream settings` lists all"),
+        ("[watch.a]", "watch.a lacks folder"),
+        ("[watch]\nfolder = '/x'", 'watch.folder is "/x"; it must be a table'),
+        ("[watch.'a b']\nfolder = '/x'", 'watch."a b" is no name; it must be 64 or fewer of'),
+        ("[watch.a]\nfoldr = '/x'", 'watch.a.foldr (it is "/x") is no setting'),
+        ("[watch.a]\ninterval = 0", "watch.a.interval is 0; it must be a number, 0.1 to 86400"),
         ("network = 1", "network is 1; it must be a table"),
         ("limits.schedule = 'x'", 'limits.schedule is "x"; it must be a table'),
         ("[network", "it is no TOML: Expected ']' at the end of a table declaration"),
@@ -126,6 +131,7 @@ def test_the_environment():
     ("name", "text", "words"),
     [
         ("MILLSTREAM_NETWORK_LISTEN_PORT", "x", 'network.listen_port is "x"; it must be a whole'),
+        ("MILLSTREAM_WATCH_A_FOLDER", "/x", "is no setting"),
         ("MILLSTREAM_NETWORK_LISTEN_PROT", "1", "did you mean MILLSTREAM_NETWORK_LISTEN_PORT?"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from millstream.engine.config import Encryption
 from millstream.errors import ConfigError
 from millstream.settings.catalogue import Kind, Setting, all_settings
-from millstream.settings.values import from_text, from_toml, shown, to_toml
+from millstream.settings.values import default_words, from_text, from_toml, shown, to_toml
 
 BY_KEY = {setting.key: setting for setting in all_settings()}
 
@@ -25,6 +25,11 @@ BY_KEY = {setting.key: setting for setting in all_settings()}
         ("encryption.policy", "require", Encryption.REQUIRE),
         ("encryption.payload", "none", None),
         ("limits.schedule.days", [5, 6], frozenset({5, 6})),
+        ("limits.upload", "2M", 2 << 20),
+        ("limits.upload", "500 KiB/s", 512_000),
+        ("disk.max_queued_bytes", "10 GiB", 10 << 30),
+        ("network.peer_timeout", "2 min", 120.0),
+        ("webhooks.timeout", "0.5s", 0.5),
     ],
 )
 def test_what_toml_gives(key, raw, value):
@@ -54,6 +59,11 @@ def test_what_toml_gives(key, raw, value):
         ("limits.schedule.days", [True]),
         ("limits.upload", 1 << 63),
         ("disk.max_open_files", {}),
+        ("disk.max_open_files", "2K"),
+        ("limits.upload", "100"),
+        ("limits.upload", "2 min"),
+        ("network.peer_timeout", "2M bytes"),
+        ("network.peer_timeout", "2 days"),
     ],
 )
 def test_what_does_not_fit_names_the_key_the_value_and_the_range(key, raw):
@@ -74,6 +84,9 @@ def test_what_does_not_fit_names_the_key_the_value_and_the_range(key, raw):
         ("swarm.pex", "1", True),
         ("encryption.policy", "require", Encryption.REQUIRE),
         ("limits.schedule.days", "5,6", frozenset({5, 6})),
+        ("limits.upload", "2M", 2 << 20),
+        ("network.peer_timeout", "30", 30.0),
+        ("network.peer_timeout", "30 s", 30.0),
     ],
 )
 def test_what_a_variable_gives(key, text, value):
@@ -113,8 +126,15 @@ def test_a_text_is_taken_as_it_is():
 def test_a_default_is_written_so_that_it_is_read_again(setting):
     if setting.needed:
         return
-    raw = tomllib.loads(f"x = {to_toml(setting.default)}")["x"]
-    assert from_toml(setting, raw) == setting.default
+    for text in (to_toml(setting.default), default_words(setting)):
+        raw = tomllib.loads(f"x = {text}")["x"]
+        assert from_toml(setting, raw) == setting.default
+
+
+def test_a_wrong_secret_is_not_shown():
+    with pytest.raises(ConfigError) as caught:
+        from_toml(BY_KEY["webhooks.secret"], 12345)
+    assert str(caught.value) == "webhooks.secret is (hidden); it must be a text"
 
 
 def test_wrong_values_are_shown_short():

@@ -5,6 +5,7 @@ from millstream.protocol import bencode
 from millstream.protocol.file_selection import FileSelection
 from millstream.storage import resume
 from millstream.storage.claims import Claims
+from millstream.storage.placement_record import PlacementRecord
 from millstream.storage.resume import ResumeState
 
 FULL = ResumeState(
@@ -23,6 +24,16 @@ FULL = ResumeState(
     download_limit=1000,
     upload_limit=2000,
     trackers=("http://a/announce", "udp://b:1"),
+    root="0123456789abcdef",
+    placement=PlacementRecord(renames={3: "a/päth"}, in_parts=FileSelection.parse("1-2")),
+    priorities=bytes([0, 1, 4, 7]),
+    first_last=True,
+    auto_managed=False,
+    forced=True,
+    active_seconds=5,
+    seeding_seconds=4,
+    max_peers=3,
+    goals={b"ratio": b"1.5"},
     unknown={b"of later": [1, {b"x": b"y"}]},
 )
 

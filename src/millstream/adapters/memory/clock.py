@@ -22,13 +22,18 @@ class MemoryClock:
 
     def __init__(self, weekday: int = 0, minute: int = 0) -> None:
         self._start = weekday * _MINUTES_PER_DAY + minute
+        self._ahead = 0.0
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock, or the machine sleeps; below zero it is set back."""
+        self._ahead += seconds
 
     def local_time(self) -> LocalTime:
         """The present minute."""
-        minutes = self._start + int(asyncio.get_running_loop().time() // 60)
+        minutes = self._start + int((asyncio.get_running_loop().time() + self._ahead) // 60)
         days, minute = divmod(minutes, _MINUTES_PER_DAY)
         return LocalTime(days % 7, minute)
 
     def wall_time(self) -> float:
         """Seconds since the epoch, if the loop began at `EPOCH`."""
-        return EPOCH + self._start * 60 + asyncio.get_running_loop().time()
+        return EPOCH + self._start * 60 + asyncio.get_running_loop().time() + self._ahead

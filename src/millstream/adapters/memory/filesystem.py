@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
 
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileStat
+from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
 
 # Room is taken in pages, as on a disk: a hole in a sparse file takes none.
 PAGE_LENGTH = 4096
@@ -27,6 +27,7 @@ class _File:
 @dataclass(slots=True, eq=False)
 class _Directory:
     mtime: float
+    number: int  # no other has it, ever
     entries: dict[str, _File | _Directory] = field(default_factory=dict)
 
 
@@ -53,6 +54,7 @@ class MemoryFileSystem:
         self._used = 0
         self._changes = 0
         self._roots: dict[str, _Directory] = {}
+        self._apart: set[str] = set()
         self._faults: dict[str | None, _Fault] = {}
 
     # interfaces.filesystem.FileSystem
@@ -157,6 +159,80 @@ class MemoryFileSystem:
         *parents, name = _split(path)
         del self._make_directory(root, parents).entries[name]
 
+    async def transfer(
+        self,
+        root: str,
+        to_root: str,
+        transfers: Sequence[Transfer],
+        done: MutableSequence[Transferred],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Rename files that nothing is in the way of; copy them to and from a root set apart."""
+        for transfer in transfers:
+            self._check(root, transfer.path, writing=True)
+            self._check(to_root, transfer.to, writing=True)
+            found = await self.stat(root, transfer.path)
+            if found is None:
+                done.append(Transferred.ABSENT)
+                continue
+            if found.is_directory:
+                raise _error(root, transfer.path, errno.EINVAL)
+            if (root, transfer.path) != (to_root, transfer.to):
+                done.append(await self._transfer(root, to_root, transfer))
+            else:
+                done.append(Transferred.MOVED)
+            if progress is not None and found.size:
+                progress(found.size)
+
+    async def copy_ranges(self, root: str, source: str, copies: Sequence[RangeCopy]) -> None:
+        """Copy runs of one file into others; pages that take no room are holes."""
+        self._check(root, source, writing=False)
+        origin = self._find(root, source)
+        for copy in copies:
+            self._check(root, copy.to, writing=True)
+            target = self._open(root, copy.to, create=True)
+            if len(target.data) < copy.length:
+                self._resize(target, copy.length)
+            if isinstance(origin, _File):
+                for offset, to, length in copy.ranges:
+                    for start, end in _filled(origin, offset, offset + length):
+                        data = bytes(memoryview(origin.data)[start:end])
+                        self.write_at(root, copy.to, to + start - offset, data)
+
+    async def delete_many(self, root: str, paths: Sequence[str]) -> None:
+        """Remove files."""
+        first: StorageError | None = None
+        for path in paths:
+            try:
+                found = await self.stat(root, path)
+                if found is not None and found.is_directory:
+                    raise _error(root, path, errno.EISDIR)
+                await self.delete(root, path)
+            except StorageError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    async def remove_empty_directories(self, root: str, paths: Sequence[str]) -> None:
+        """Remove directories in which nothing is."""
+        for path in paths:
+            try:
+                node = self._find(root, path)
+            except StorageError:
+                continue  # below a file there is nothing
+            if isinstance(node, _Directory) and not node.entries:
+                await self.delete(root, path)
+
+    async def identify(self, root: str) -> str | None:
+        """The number of the root's directory."""
+        self._check(root, "", writing=False)
+        directory = self._roots.get(root)
+        return None if directory is None else f"memory:{directory.number}"
+
+    async def same_disk(self, root: str, other: str) -> bool:
+        """Whether neither is set apart."""
+        return self._disk_of(root) == self._disk_of(other)
+
     async def free_space(self, root: str) -> int:
         """Bytes that can still be written; 1 TiB without a capacity."""
         self._check(root, "", writing=False)
@@ -198,6 +274,10 @@ class MemoryFileSystem:
         except StorageError:
             return None
 
+    def set_apart(self, root: str) -> None:
+        """Let a root, and those below, be as on a disk of its own: what goes there, or comes from there, is copied."""
+        self._apart.add(root)
+
     def fail(
         self, path: str | None, number: int, *, reads: bool = True, writes: bool = True
     ) -> None:
@@ -231,6 +311,10 @@ class MemoryFileSystem:
         self._changes += 1
         return float(self._changes)
 
+    def _new_directory(self) -> _Directory:
+        mtime = self._change()
+        return _Directory(mtime, self._changes)
+
     def _find(self, root: str, path: str) -> _File | _Directory | None:
         node: _File | _Directory | None = self._roots.get(root)
         for part in _split(path):
@@ -243,12 +327,12 @@ class MemoryFileSystem:
 
     def _make_directory(self, root: str, parts: Sequence[str]) -> _Directory:
         if root not in self._roots:
-            self._roots[root] = _Directory(self._change())
+            self._roots[root] = self._new_directory()
         directory = self._roots[root]
         for position, part in enumerate(parts, 1):
             node = directory.entries.get(part)
             if node is None:
-                node = directory.entries[part] = _Directory(self._change())
+                node = directory.entries[part] = self._new_directory()
             elif isinstance(node, _File):
                 raise _error(root, "/".join(parts[:position]), errno.ENOTDIR)
             directory = node
@@ -265,6 +349,34 @@ class MemoryFileSystem:
         if isinstance(node, _Directory):
             raise _error(root, path, errno.EISDIR)
         return node
+
+    def _disk_of(self, root: str) -> str:
+        above = (apart for apart in self._apart if f"{root}/".startswith(f"{apart}/"))
+        return max(above, key=len, default="")
+
+    async def _transfer(self, root: str, to_root: str, transfer: Transfer) -> Transferred:
+        file = self._open(root, transfer.path, create=False)
+        *parents, name = _split(transfer.to)
+        entries = self._make_directory(to_root, parents).entries
+        if name in entries:
+            raise _error(to_root, transfer.to, errno.EEXIST)
+        if not await self.same_disk(root, to_root):
+            copy = _File(file.mtime)
+            self._resize(copy, len(file.data))
+            try:
+                for start, end in _filled(file, 0, len(file.data)):
+                    self._take_room(to_root, transfer.to, copy, start, end)
+            except StorageError:
+                self._free(copy)
+                raise
+            copy.data[:] = file.data
+            copy.mtime = file.mtime
+            entries[name] = copy
+            return Transferred.COPIED
+        *parents, old_name = _split(transfer.path)
+        entries[name] = file
+        del self._make_directory(root, parents).entries[old_name]
+        return Transferred.MOVED
 
     # Room
 
@@ -297,6 +409,17 @@ class MemoryFileSystem:
 
 def _split(path: str) -> list[str]:
     return path.split("/") if path else []
+
+
+def _filled(file: _File, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The runs of a file between two offsets that take room."""
+    end = min(end, len(file.data))
+    while start < end:
+        page = start // PAGE_LENGTH
+        stop = min((page + 1) * PAGE_LENGTH, end)
+        if page < len(file.pages) and file.pages[page]:
+            yield start, stop
+        start = stop
 
 
 def _full(root: str, path: str) -> str:

@@ -46,11 +46,16 @@ MAX_UNTOLD_RESULTS = 8
 
 
 class NativeDiskQueue:
-    """Implements `interfaces.disk.DiskQueue`. Create and use it in the loop's thread."""
+    """Implements `interfaces.disk.DiskQueue`. Create and use it in the loop's thread.
 
-    def __init__(self, config: DiskConfig | None = None) -> None:
+    Args:
+        config: its limits.
+        files: how files are opened, by a job's root, `/` and path; None for the system's paths.
+    """
+
+    def __init__(self, config: DiskConfig | None = None, files: FilePool | None = None) -> None:
         self._config = config or DiskConfig()
-        self._files = FilePool(self._config.max_open_files)
+        self._files = files or FilePool(self._config.max_open_files)
         self._deliver: Callable[[list[DiskResult]], None] = lambda _results: None
         self._resume: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None

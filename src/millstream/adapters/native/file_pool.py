@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Self
 
 from millstream.adapters.native.page_cache import CachedReader
@@ -53,10 +54,12 @@ class FilePool:
 
     Args:
         capacity: how many stay open while nobody uses them.
+        open_file: gives the descriptor of a path, with whether it is for writing; raises OSError.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, open_file: Callable[[str, bool], int] | None = None) -> None:
         self._capacity = capacity
+        self._open_file = open_file or _open
         self._files: OrderedDict[str, OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -72,7 +75,7 @@ class FilePool:
                 self._files.move_to_end(path)
                 file.users += 1
                 return file
-        fresh = OpenFile(self, _open(path, write=write), writable=write)
+        fresh = OpenFile(self, self._open_file(path, write), writable=write)
         with self._lock:
             fresh.users = 1
             self._doom(self._files.pop(path, None))
@@ -106,7 +109,7 @@ class FilePool:
                 os.close(file.descriptor)
 
 
-def _open(path: str, *, write: bool) -> int:
+def _open(path: str, write: bool) -> int:
     if not write:
         return os.open(path, os.O_RDONLY | _FLAGS)
     try:

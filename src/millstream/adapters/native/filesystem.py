@@ -6,14 +6,22 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, MutableSequence, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
+from millstream.adapters.native import directories
+from millstream.adapters.native.file_copying import copy_ranges
+from millstream.adapters.native.transfers import Transferring
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileStat
+from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
 
 T = TypeVar("T")
+
+# How often progress is told.
+PROGRESS_SECONDS = 0.1
 
 
 class NativeFileSystem:
@@ -78,15 +86,87 @@ class NativeFileSystem:
         """See `interfaces.filesystem.FileSystem`."""
         await _in_thread(root, path, _delete)
 
-    async def free_space(self, root: str) -> int:
+    async def transfer(
+        self,
+        root: str,
+        to_root: str,
+        transfers: Sequence[Transfer],
+        done: MutableSequence[Transferred],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        told = _Told(progress)
+        work = Transferring(root, to_root, done, told.add)
+
+        def run(_full: str) -> None:
+            try:
+                work.run(transfers)
+            finally:
+                told.tell()
+
+        running = asyncio.ensure_future(_in_thread(root, "", run))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # What became of each file is known only when the thread has ended.
+            work.stopped = True
+            while not running.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([running])
+            running.exception()
+            raise
+
+    async def copy_ranges(self, root: str, source: str, copies: Sequence[RangeCopy]) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        await _in_thread(root, "", lambda full: copy_ranges(full, source, copies))
+
+    async def delete_many(self, root: str, paths: Sequence[str]) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        await _in_thread(root, "", lambda full: directories.delete_files(full, paths))
+
+    async def remove_empty_directories(self, root: str, paths: Sequence[str]) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        await _in_thread(root, "", lambda full: directories.remove_empty_directories(full, paths))
+
+    async def identify(self, root: str) -> str | None:
+        """See `interfaces.filesystem.FileSystem`."""
+        return await _in_thread(root, "", directories.identify)
+
+    async def same_disk(self, root: str, other: str) -> bool:
         """See `interfaces.filesystem.FileSystem`."""
 
-        def free(full: str) -> int:
-            while not os.path.exists(full) and os.path.dirname(full) != full:
-                full = os.path.dirname(full)
-            return shutil.disk_usage(full).free
+        def compare(full: str) -> bool:
+            disks = {os.stat(directories.existing(path)).st_dev for path in (full, other)}
+            return len(disks) == 1
 
-        return await _in_thread(root, "", free)
+        return await _in_thread(root, "", compare)
+
+    async def free_space(self, root: str) -> int:
+        """See `interfaces.filesystem.FileSystem`."""
+        return await _in_thread(
+            root, "", lambda full: shutil.disk_usage(directories.existing(full)).free
+        )
+
+
+class _Told:
+    """Tells the loop's thread of progress, not more often than somebody would look."""
+
+    def __init__(self, progress: Callable[[int], None] | None) -> None:
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._bytes = 0
+        self._told_at = 0.0
+
+    def add(self, length: int) -> None:
+        self._bytes += length
+        if self._progress is not None and time.monotonic() >= self._told_at + PROGRESS_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        length, self._bytes = self._bytes, 0
+        self._told_at = time.monotonic()
+        if self._progress is not None and length:
+            self._loop.call_soon_threadsafe(self._progress, length)
 
 
 async def _in_thread(root: str, path: str, work: Callable[[str], T]) -> T:

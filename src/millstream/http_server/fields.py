@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from millstream.rpc.refusals import Refusal, invalid
+from millstream.http_server.refusal import Refusal, invalid
 
 T = TypeVar("T")
 
@@ -113,6 +113,11 @@ class Fields:
     def integers(self, key: str, most: int) -> list[int] | None:
         """An array of whole numbers."""
         return self._array(key, int, most)
+
+    def arrays(self, key: str, most: int) -> list[list[Any]]:
+        """An array of arrays of anything; empty if it is left out."""
+        found: list[list[Any]] | None = self._array(key, list, most)
+        return found or []
 
     def fields(self, key: str) -> Fields | None:
         """An object within this one."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.rpc.fields import Fields, parse_json
-from millstream.rpc.refusals import Refusal
+from millstream.http_server.fields import Fields, parse_json
+from millstream.http_server.refusal import Refusal
 
 
 def refused(call, *arguments, **values):
@@ -129,3 +129,10 @@ def test_what_is_wrong_is_said_with_the_name(read, value, words):
 @pytest.mark.parametrize("path", ["C:\\Users", "d:/x", "/"])
 def test_absolute_paths_of_every_system(path):
     assert Fields({"x": path}).path("x") == path
+
+
+def test_arrays_of_arrays():
+    assert Fields({"a": [[1, "x"], []]}).arrays("a", 2) == [[1, "x"], []]
+    assert Fields({}).arrays("a", 2) == []
+    assert refused(Fields({"a": [1]}).arrays, "a", 2).field == "a[0]"
+    assert refused(Fields({"a": [[], []]}).arrays, "a", 1).field == "a"

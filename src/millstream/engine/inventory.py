@@ -1,0 +1,273 @@
+"""What of a torrent is on the disk already: found out once, believed from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from millstream.core.geometry import Geometry
+from millstream.core.piece_set import set_of_ranges
+from millstream.engine.checking import Checker
+from millstream.engine.config import EngineConfig
+from millstream.engine.file_choice import FileChoice
+from millstream.engine.preparation import make_empty_files, make_room
+from millstream.engine.resumption import CheckPlan, plan_check
+from millstream.engine.room import check_room, room_needed
+from millstream.engine.torrent_disk import TorrentDisk
+from millstream.errors import StorageError
+from millstream.interfaces.disk import Allocation, DiskResult
+from millstream.interfaces.filesystem import FileStat, FileSystem
+from millstream.protocol.bitfield import every_piece
+from millstream.protocol.file_selection import FileSelection
+from millstream.protocol.metainfo import Metainfo
+from millstream.storage.claims import Claims
+from millstream.storage.layout import FileLayout
+from millstream.storage.placement import Placement
+from millstream.storage.roots import StorageRoot
+
+
+class Inventory:
+    """The checks of one torrent.
+
+    Args:
+        metainfo: the torrent.
+        disk: its way to the disk.
+        files: looks for its files, and makes those that are missing.
+        root: says what they are under.
+        config: how files are made, and what room must be left.
+        found: called with the set (an int) of the pieces that are there, after each check.
+        lost: called with the set of those that turned out to be gone, while the torrent runs.
+        failed: called instead of either, if that cannot be found out.
+
+    Attributes:
+        claims: what the last run says is there, until the first check has been.
+        plan: how the last check used that.
+        checks: how often it was found out what is there.
+        checked_pieces: pieces looked at by the check that is running or was last run.
+        choice: which files are wanted.
+        prepare: awaited before each check: finds a place for every file, or raises StorageError.
+    """
+
+    def __init__(
+        self,
+        metainfo: Metainfo,
+        disk: TorrentDisk,
+        files: FileSystem,
+        root: Callable[[], StorageRoot],
+        config: EngineConfig,
+        found: Callable[[int], None],
+        lost: Callable[[int], None],
+        failed: Callable[[StorageError], None],
+    ) -> None:
+        self._metainfo = metainfo
+        self._disk = disk
+        self._files = files
+        self._root = root
+        self._config = config
+        self._found = found
+        self._lost = lost
+        self._failed = failed
+        self._checker: Checker | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self.claims: Claims | None = None
+        self.plan: CheckPlan | None = None
+        self.checks = 0
+        self.checked_pieces = 0
+        self.choice = FileChoice()
+        self.prepare: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a check runs."""
+        return self._checking is not None and not self._checking.done()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was ever known of what is there."""
+        return self.claims is None and not self.checks
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the last check came to its end."""
+        return self.checked_pieces >= self._metainfo.piece_count
+
+    def begin(self) -> None:
+        """Find out in the background."""
+        self.checked_pieces = 0
+        self._run(self._check())
+
+    def assume(self, have: int) -> None:
+        """Trust that these pieces are there (seed mode)."""
+        self._know(have)
+
+    def look_again(self, indexes: Iterable[int], have: int) -> None:
+        """Somebody deleted, cut or replaced these files while the torrent runs: see what is left.
+
+        Args:
+            indexes: numbers of files.
+            have: the set of the pieces that are believed to be there.
+        """
+        if not self.is_running:
+            self._run(self._look_again(list(indexes), have))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._checking = asyncio.get_running_loop().create_task(work)
+        self._checking.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # A task that is done holds a kilobyte.
+        if self._checking is task:
+            self._checking = None
+
+    def abandon(self) -> None:
+        """Give up the check that is running; it may take a moment to end."""
+        if self.is_running and self._checking is not asyncio.current_task():
+            assert self._checking is not None  # noqa: S101 - it runs
+            self._checking.cancel()
+
+    async def finished(self) -> None:
+        """Wait for the end of what runs."""
+        if self._checking is not None:
+            await asyncio.wait([self._checking])
+
+    async def end(self) -> None:
+        """Give up the check that is running."""
+        checking, self._checking = self._checking, None
+        if checking is not None and not checking.done():
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
+
+    def take(self, result: DiskResult) -> None:
+        """The disk answered."""
+        if self._checker is not None:
+            self._checker.take(result)
+
+    def _progressed(self, checked: int) -> None:
+        self.checked_pieces = checked
+
+    async def _check(self) -> None:
+        files, placement = self._files, self._disk.placement
+        count = self._metainfo.piece_count
+        plan: CheckPlan | None = None
+        try:
+            if self.prepare is not None:
+                await self.prepare()
+            if self.claims is not None:
+                plan = await plan_check(self.claims, placement, files, count)
+            among = None if plan is None else plan.doubtful
+            checker = Checker(self._metainfo, self._disk, self._progressed, among)
+            self._checker = checker
+            have = await checker.run(files)
+            if self.is_first:
+                self._note_foreign(have, checker.sizes)
+            if plan is not None:
+                have |= plan.trusted
+            if plan is not None and not plan.unknown_files:
+                pass  # every file is there, in its full length
+            elif have == every_piece(count):
+                await make_empty_files(files, placement)
+            else:
+                await self._see_that_it_fits(have)
+                await make_room(files, placement, self._config.disk.allocation, self.choice.wants)
+        except StorageError as error:
+            self._failed(error)
+            return
+        finally:
+            self._checker = None
+            self.checked_pieces = 0  # unless the whole check came to its end
+        self._know(have, plan)
+
+    def _note_foreign(self, have: int, sizes: Mapping[str | None, int]) -> None:
+        """Remember the files that are there and have nothing of the torrent: somebody else's."""
+        placement = self._disk.placement
+        there = [index for index, path in placement.own_paths() if sizes.get(path)]
+        count = self._metainfo.piece_count
+        foreign = set(there).difference(files_with(have, placement.layout, there, count))
+        if foreign:
+            record = replace(self._disk.record, foreign=FileSelection.of(foreign))
+            self._disk.record = record
+
+    async def _see_that_it_fits(self, have: int) -> None:
+        """Raises NoSpaceError."""
+        if not self._config.storage.require_room:
+            return
+        metainfo, placement = self._metainfo, self._disk.placement
+        layout, allocation = placement.layout, self._config.disk.allocation
+        stats: list[FileStat | None] = []
+        if allocation is not Allocation.SPARSE:
+            paths = [placement.own_path(index) or "" for index in range(len(layout.files))]
+            stats = await self._files.stat_many(placement.root, paths)
+        needed = room_needed(
+            Geometry(metainfo.total_length, metainfo.piece_length),
+            layout,
+            have=have,
+            wanted=self.choice.pieces(layout, metainfo.piece_count).wanted,
+            allocation=allocation,
+            files=[index for index in range(len(layout.files)) if self.choice.wants(index)],
+            stats=stats,
+        )
+        await check_room(self._files, self._root(), needed, self._config.storage.min_free_space)
+
+    async def _look_again(self, indexes: list[int], have: int) -> None:
+        """What is gone is told at once; what is still there is read again, and told if it is wrong."""
+        count = self._metainfo.piece_count
+        try:
+            # No file is open within: what is read from now on is what is there now.
+            async with self._disk.fence() as placement:
+                gone = set_of_ranges(await self._gone(indexes, placement), count)
+                touched = set_of_ranges(placement.layout.pieces_of(indexes), count)
+                self._lost(gone)
+                among = frozenset(indexes)
+                await make_room(
+                    self._files,
+                    placement,
+                    self._config.disk.allocation,
+                    lambda index: index in among and self.choice.wants(index),
+                )
+            doubtful = have & touched & ~gone
+            if doubtful:
+                checker = Checker(self._metainfo, self._disk, lambda _: None, doubtful)
+                self._checker = checker
+                self._lost(doubtful & ~await checker.run(self._files))
+        except asyncio.CancelledError:
+            self.checked_pieces = 0  # nobody knows: all is to be checked before it goes on
+            raise
+        except StorageError as error:
+            self._failed(error)
+        finally:
+            self._checker = None
+
+    async def _gone(self, indexes: list[int], placement: Placement) -> list[range]:
+        """The pieces that have bytes beyond the files' ends."""
+        layout = placement.layout
+        stored = [(layout.files[index], placement.path(index)) for index in indexes]
+        paths = [path for _, path in stored if path is not None]
+        sizes = iter(await self._files.stat_many(placement.root, paths))
+        gone: list[range] = []
+        for file, path in stored:
+            found = next(sizes) if path is not None else None
+            size = 0 if found is None or found.is_directory else found.size
+            if path is not None and path != placement.parts_path and size < file.length:
+                first = (file.offset + size) // layout.piece_length
+                last = (file.offset + file.length - 1) // layout.piece_length
+                gone.append(range(first, last + 1))
+        return gone
+
+    def _know(self, have: int, plan: CheckPlan | None = None) -> None:
+        self.claims, self.plan = None, plan
+        self.checks += 1
+        self.checked_pieces = self._metainfo.piece_count
+        self._found(have)
+
+
+def files_with(
+    pieces: int, layout: FileLayout, indexes: Iterable[int], piece_count: int
+) -> Iterator[int]:
+    """Those of the files, by number, that have bytes of a set of pieces."""
+    digits = f"{pieces:0{piece_count}b}"
+    for index in indexes:
+        for span in layout.pieces_of([index]):
+            if digits.find("1", span.start, span.stop) >= 0:
+                yield index

@@ -1,0 +1,80 @@
+"""Changing a torrent as a body says: all that it names, or nothing where it makes no sense."""
+
+from __future__ import annotations
+
+from millstream import Torrent
+from millstream.core.file_priority import FilePriority
+from millstream.http_server.fields import Fields
+from millstream.rpc.engine_settings import read_rate
+from millstream.rpc.refusals import invalid
+from millstream.rpc.torrent_view import Json
+
+# Elements of an array of files: as many as a torrent file can name.
+MAX_FILES = 5_000_000
+
+MAX_PEERS = 1_000_000
+
+PRIORITIES = {priority.name.lower(): priority for priority in FilePriority}
+"""By the words for them."""
+
+
+async def change_settings(torrent: Torrent, fields: Fields) -> None:
+    """Carry out the body of `settings`.
+
+    Raises:
+        Refusal: a field is unknown or wrong.
+        MetadataPendingError: it is about files that are not known yet.
+        ConfigError: there is no such file.
+        StorageError: there is no place for a file that is wanted now.
+    """
+    limits_peers, selects = fields.has("maxPeers"), fields.has("select")
+    most = fields.integer("maxPeers", 1, MAX_PEERS)
+    select = fields.integers("select", MAX_FILES)
+    download, upload = torrent.limits
+    if fields.has("downloadLimit"):
+        download = read_rate(fields, "downloadLimit")
+    if fields.has("uploadLimit"):
+        upload = read_rate(fields, "uploadLimit")
+    super_seeding = fields.flag("superSeeding")
+    sequential = fields.flag("sequential")
+    first_last = fields.flag("firstLast")
+    fields.finish()
+    if selects or any(flag is not None for flag in (super_seeding, sequential, first_last)):
+        _ = torrent.metainfo  # not known yet: say so before anything is changed
+    if selects:
+        await torrent.select_files(select)
+    if limits_peers:
+        torrent.max_peers = most
+    torrent.set_limits(download=download, upload=upload)
+    if super_seeding is not None:
+        torrent.super_seeding = super_seeding
+    if sequential is not None:
+        torrent.sequential = sequential
+    if first_last is not None:
+        torrent.first_last_first = first_last
+
+
+def settings_view(torrent: Torrent) -> Json:
+    """What `settings` answers: what holds now."""
+    download, upload = torrent.limits
+    view: Json = {
+        "maxPeers": torrent.max_peers,
+        "downloadLimit": download,
+        "uploadLimit": upload,
+    }
+    if torrent.has_metadata:
+        view["sequential"] = torrent.sequential
+        view["firstLast"] = torrent.first_last_first
+        view["superSeeding"] = torrent.super_seeding
+    return view
+
+
+async def change_priorities(torrent: Torrent, fields: Fields) -> None:
+    """Carry out the body of `priorities`; raises as `change_settings`."""
+    wanted: dict[int, FilePriority] = {}
+    for word, priority in PRIORITIES.items():
+        for index in fields.integers(word, MAX_FILES) or ():
+            if wanted.setdefault(index, priority) is not priority:
+                raise invalid(fields.name(word), f"has the file {index}, as another field has")
+    fields.finish()
+    await torrent.set_file_priorities(wanted)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from millstream.core.file_priority import FilePriority
+from millstream.errors import MetadataPendingError
+from millstream.http_server.fields import Fields
+from millstream.rpc.refusals import Refusal
+from millstream.rpc.torrent_changes import change_priorities, change_settings, settings_view
+
+
+class Changed(SimpleNamespace):
+    """A torrent that keeps what it is told."""
+
+    def __init__(self, *, has_metadata=True):
+        super().__init__(
+            has_metadata=has_metadata,
+            limits=(None, 4096),
+            max_peers=None,
+            sequential=False,
+            first_last_first=False,
+            super_seeding=False,
+            selected="all",
+            priorities=None,
+        )
+
+    @property
+    def metainfo(self):
+        if not self.has_metadata:
+            raise MetadataPendingError("not here yet")
+        return None
+
+    def set_limits(self, *, download, upload):
+        self.limits = download, upload
+
+    async def select_files(self, indexes):
+        self.selected = indexes
+
+    async def set_file_priorities(self, priorities):
+        self.priorities = priorities
+
+
+async def test_only_what_is_named_changes():
+    torrent = Changed()
+    await change_settings(torrent, Fields({"downloadLimit": 2048, "sequential": True}))
+    assert (torrent.limits, torrent.sequential, torrent.selected) == ((2048, 4096), True, "all")
+    await change_settings(torrent, Fields({"select": [1], "maxPeers": 7, "uploadLimit": 0}))
+    assert (torrent.limits, torrent.selected, torrent.max_peers) == ((2048, None), [1], 7)
+    await change_settings(torrent, Fields({"select": None, "maxPeers": None}))
+    assert (torrent.selected, torrent.max_peers) == (None, None)
+    await change_settings(torrent, Fields({"firstLast": True, "superSeeding": True}))
+    assert settings_view(torrent) == {
+        "maxPeers": None,
+        "downloadLimit": 2048,
+        "uploadLimit": None,
+        "sequential": True,
+        "firstLast": True,
+        "superSeeding": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [{"select": [1]}, {"sequential": False}, {"firstLast": True}, {"superSeeding": True}]
+)
+async def test_nothing_changes_where_the_files_are_not_known(body):
+    torrent = Changed(has_metadata=False)
+    with pytest.raises(MetadataPendingError):
+        await change_settings(torrent, Fields({**body, "maxPeers": 7}))
+    assert torrent.max_peers is None
+    assert settings_view(torrent) == {
+        "maxPeers": None,
+        "downloadLimit": None,
+        "uploadLimit": 4096,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"maxPeers": 0}, "maxPeers"),
+        ({"uploadLimit": 5}, "uploadLimit"),
+        ({"sequential": 1}, "sequential"),
+        ({"maxPeers": 7, "max": 7}, "max"),
+    ],
+)
+async def test_what_is_wrong_is_named_and_changes_nothing(body, field):
+    torrent = Changed()
+    with pytest.raises(Refusal) as caught:
+        await change_settings(torrent, Fields(body))
+    assert caught.value.field == field
+    assert torrent == Changed()
+
+
+async def test_priorities_by_their_words():
+    torrent = Changed()
+    await change_priorities(
+        torrent, Fields({"high": [0, 3], "skip": [1], "low": [], "normal": [2]})
+    )
+    assert torrent.priorities == {
+        0: FilePriority.HIGH,
+        1: FilePriority.SKIP,
+        2: FilePriority.NORMAL,
+        3: FilePriority.HIGH,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [{"high": [1], "low": [0, 1]}, {"highest": [1]}, {"skip": ["1"]}, {"skip": 1}]
+)
+async def test_no_file_has_two_priorities(body):
+    torrent = Changed()
+    with pytest.raises(Refusal):
+        await change_priorities(torrent, Fields(body))
+    assert torrent.priorities is None

@@ -1,0 +1,52 @@
+"""A torrent that says what a test wants it to say."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from millstream import TorrentState
+
+STATUS = {
+    "progress": 1.0,
+    "metadata_progress": 1.0,
+    "pieces_have": 4,
+    "piece_count": 4,
+    "checked_pieces": 4,
+    "bytes_done": 40,
+    "total_length": 40,
+    "download_rate": 0.0,
+    "upload_rate": 0.0,
+    "downloaded": 0,
+    "uploaded": 0,
+    "wasted": 0,
+    "peers": 0,
+    "seeds": 0,
+    "eta": None,
+    "error": None,
+}
+
+
+class TorrentDouble(SimpleNamespace):
+    """Counts how often it is asked for what takes its time."""
+
+    def __init__(self, name="x", state=TorrentState.SEEDING, *, error=None, idle="", **values):
+        super().__init__(
+            info_hash="ab" * 20,
+            name=name,
+            state=state,
+            error=error,
+            save_path="/srv",
+            max_peers=None,
+            limits=(None, 2048),
+        )
+        self.idle = idle
+        self.values = STATUS | values
+        self.asked = []
+
+    def status(self):
+        self.asked.append("status")
+        return SimpleNamespace(state=self.state, **self.values)
+
+    def why_idle(self):
+        self.asked.append("why_idle")
+        return self.idle
