@@ -111,7 +111,15 @@ async def test_a_download_from_start_to_end(big, seeding, tmp_path):
         pieces = await client.get(f"/torrent/{id_}/pieces")
         assert pieces["bitfield"] == "ff" * (big.piece_count // 8)
         files = (await client.get(f"/torrent/{id_}/files"))["files"]
-        assert files == [{"index": 0, "path": "big.bin", "size": 4 << 20, "done": 4 << 20}]
+        assert files == [
+            {
+                "index": 0,
+                "path": "big.bin",
+                "size": 4 << 20,
+                "done": 4 << 20,
+                "priority": "normal",
+            }
+        ]
         assert (await client.get(f"/torrent/{id_}/trackers"))["trackers"] == []
         stats = await client.get("/engine/tick-stats")
         assert stats["tickCount"] > 0
@@ -187,6 +195,9 @@ async def test_peers_are_disconnected_and_limited(big, seeding, tmp_path):
             "maxPeers": 7,
             "downloadLimit": None,
             "uploadLimit": 50_000,
+            "sequential": False,
+            "firstLast": False,
+            "superSeeding": False,
         }
         answer = await client.post(f"/torrent/{id_}/settings", {"maxPeers": None})
         assert (answer["maxPeers"], answer["uploadLimit"]) == (None, 50_000)

@@ -274,9 +274,7 @@ def test_a_seed_ends_when_it_has_given_enough(action):
     async def story(rng):
         async with town(rng) as there:
             content = Content(rng)
-            engine, where = await there.engine(
-                content, goals=GoalsConfig(ratio=2, action=action)
-            )
+            engine, where = await there.engine(content, goals=GoalsConfig(ratio=2, action=action))
             await engine.add(content.metainfo)
             for _ in range(2):
                 leech, _ = await there.engine()

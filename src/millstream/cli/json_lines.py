@@ -24,8 +24,11 @@ to, never renamed.
 - `tracking`: `http_url`, `udp_url`, `hosts`, `port`, `interval`
 - `swarm`, when its numbers have changed: `infohash`, `seeders`, `leechers`, `completed`
 - `daemon`, once it runs: `url`, `port`, `peer_port`, `torrents` (how many came back)
-- `added`: `infohash`, `name`; `paused`, `resumed`, `removed`: `infohash`; `limits`: `download`,
-  `upload`
+- `added`: `infohash`, `name`; `paused`, `resumed`, `rechecking`, `removed`: `infohash`; `limits`:
+  `download`, `upload`
+- `files`: `infohash` and `files`, each of which has `index`, `path`, `size`, `done`, `priority`
+- `root`, for each storage root, and `root_removed`: `token`, `label`, `path`, `default`, `implicit`,
+  `torrents`
 - `torrent`, for each of `list`: the keys of `/torrent/{id}/status` (docs/control.md) in snake case,
   `infohash` for `id`; of `show` also `files`, `trackers` and `connected`, the peers
 - `top`, alone: `totals`, `count` and `torrents`, with keys as of `torrent`

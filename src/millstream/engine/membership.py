@@ -11,9 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
-from millstream.core.host_kind import HostKind, host_kind
 from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.partial_piece import PartialPiece
@@ -23,8 +21,8 @@ from millstream.core.torrent_state import TorrentState
 from millstream.engine import events
 from millstream.engine.admission import Admission
 from millstream.engine.announcing import Announcing
-from millstream.engine.config import Encryption
 from millstream.engine.connector import Connector
+from millstream.engine.extensions import Extensions
 from millstream.engine.journal import Journal
 from millstream.engine.link import Link
 from millstream.engine.liveness import tend_links
@@ -36,7 +34,6 @@ from millstream.errors import RemoteProtocolError
 from millstream.interfaces.disk import DiskResult
 from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
-from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.magnet import Magnet
 from millstream.protocol.peer_id import client_name
@@ -58,9 +55,9 @@ async def _nothing_to_store() -> None:
 
 
 class Membership:
-    """One torrent among its peers: owner of its links, and of what its peers tell by extensions.
+    """One torrent among its peers: owner of its links.
 
-    Implements `engine.link.LinkOwner`, `engine.tick.Ticking` and `core.extension_exchange.ExtensionPort`.
+    Implements `engine.link.LinkOwner`, `engine.tick.Ticking` and `engine.extensions.ExtensionUser`.
 
     Args:
         magnet: the torrent's infohash and what else is known of it from the start.
@@ -78,7 +75,7 @@ class Membership:
         hub: where its events go.
         journal: where what happens to it goes, for the log.
         connector: tries due peers, within the limits.
-        exchange: what its peers exchange by extensions.
+        extensions: what is said by extensions.
         is_stopped_by_user: whether it is to be stopped in the next run, too.
         is_auto_managed: whether the queue starts and stops it.
         is_forced: whether it runs whatever the queue says.
@@ -108,7 +105,7 @@ class Membership:
         self.links: dict[ConnectionId, Link] = {}
         self.hub = events.EventHub()
         self.journal = Journal(magnet.info_hash, self.hub)
-        self.exchange = ExtensionExchange(self, fetch, pex=shared.config.swarm.pex)
+        self.extensions = Extensions(self, shared, fetch)
         self.limits = shared.limits.torrent(self.wake)
         self.departed_downloaded = self.departed_uploaded = 0
         self.is_stopped_by_user = False
@@ -117,11 +114,10 @@ class Membership:
         self.max_connections: int | None = None
         self.changed: Callable[[], None] = _nobody_remembers
         self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
-        self._metadata_size: int | None = None
         self._shared = shared
         self.connector = connector
         self._admission = Admission(
-            self.info_hash, self.swarm, self.links, shared, self._listens_at
+            self.info_hash, self.swarm, self.links, shared, self.peer_listens
         )
         self._has_new_peers = self._is_held = False
         self._farewell: asyncio.Task[None] | None = None
@@ -149,7 +145,11 @@ class Membership:
     @property
     def metadata_progress(self) -> float:
         """The share of the metadata that came, 0 to 1."""
-        return 1.0 if self.exchange.fetch is None else self.exchange.fetch.progress
+        return (
+            1.0
+            if self.extensions.exchange.fetch is None
+            else self.extensions.exchange.fetch.progress
+        )
 
     @property
     def roots(self) -> StorageRootManager:
@@ -194,11 +194,7 @@ class Membership:
 
     def metadata_known(self, info: bytes, *, private: bool) -> None:
         """Serve the metadata from now on. What a private torrent's peers told is forgotten."""
-        self._metadata_size = len(info)
-        self.exchange.metadata_known(info, private=private)
-        if self.exchange.has_peers:
-            # Those that lack the metadata may ask us from now on.
-            self.exchange.tell(self._our_extensions(None))
+        self.extensions.metadata_known(info, private=private)
         if private:
             self.swarm.forget(PeerSource.PEX | PeerSource.DHT | PeerSource.LSD)
             for link in list(self.links.values()):
@@ -216,8 +212,7 @@ class Membership:
                 self.announcing.completed()
         if self.stage.is_active:
             self.announcing.start()
-            if self.exchange.has_peers:
-                self._tell_upload_only()
+            self.extensions.tell_ours()
         elif after is TorrentState.ERROR:
             self._farewell = asyncio.get_running_loop().create_task(self.announcing.stop())
         self.changed()
@@ -320,43 +315,27 @@ class Membership:
         self.limits.add(link)
         if not link.incoming:
             self.swarm.connected(link.address, peer.now)
-        side: ExtensionSide | None = None
-        if handshake.reserved & Reserved.EXTENSION:
-            side = ExtensionSide(
-                link.id,
-                link.address,
-                link,
-                self.exchange,
-                incoming=link.incoming,
-                encrypted=link.is_encrypted,
-            )
+        speaks_extensions = bool(handshake.reserved & Reserved.EXTENSION)
+        side = self.extensions.side_of(link) if speaks_extensions else None
+        if side is not None:
             peer.extensions = side
         # The pieces come first: BEP 3 and BEP 6 want them before all else.
         self.stage.peer_admitted(peer)
-        if side is not None:
-            self.exchange.add(side, self._our_extensions(link.address.host))
-        elif not link.incoming:
-            self.exchange.connected(link.id, link.address, PexFlag.OUTGOING)
+        self.extensions.greet(link, side)
         self.hub.emit(events.PeerConnected(link.address, client_name(handshake.peer_id)))
         return peer
 
-    def _our_extensions(self, their_host: str | None) -> ExtensionHandshake:
-        return ExtensionHandshake(
-            messages=self.exchange.our_messages(),
-            client=self._shared.client,
-            request_queue=self._shared.config.transfer.max_peer_requests,
-            port=self._shared.listen_port(),
-            your_ip=their_host if host_kind(their_host or "") > HostKind.NAME else None,
-            metadata_size=self._metadata_size,
-            upload_only=self.stage.is_complete,
-            encryption=self._shared.config.encryption.policy is not Encryption.DISABLE,
-        )
+    def peers_told(self, peers: Iterable[PexPeer]) -> None:
+        """A peer told of others."""
+        for peer in peers:
+            self._has_new_peers |= self.swarm.add(
+                peer.address,
+                PeerSource.PEX,
+                is_seed=PexFlag.SEED in peer.flags,
+                supports_encryption=PexFlag.ENCRYPTION in peer.flags,
+            )
 
-    def _tell_upload_only(self) -> None:
-        """Tell everyone that we want nothing any more, or want something again (BEP 21)."""
-        self.exchange.tell(self._our_extensions(None))
-
-    def _listens_at(self, link: Link, address: PeerAddress) -> None:
+    def peer_listens(self, link: Link, address: PeerAddress) -> None:
         """A peer that came to us can be reached there: it is not to be tried while it is here."""
         if link.id not in self._listen_addresses:
             self._listen_addresses[link.id] = address
@@ -370,7 +349,7 @@ class Membership:
 
     def drained(self) -> None:
         """A link can send again."""
-        self.exchange.drained(asyncio.get_running_loop().time())
+        self.extensions.exchange.drained(asyncio.get_running_loop().time())
         self.stage.drained()
 
     def lost(self, link: Link, reason: str) -> None:
@@ -380,7 +359,7 @@ class Membership:
         useful = is_seed = False
         if self.links.pop(link.id, None) is not None:
             self.limits.remove(link)
-            self.exchange.remove(link.id, now)
+            self.extensions.exchange.remove(link.id, now)
             self.stage.peer_gone(link)
             if isinstance(peer, Peer):
                 self.departed_downloaded += peer.downloaded.total
@@ -398,43 +377,6 @@ class Membership:
             self._has_new_peers = True
         self.wake()
 
-    # core.extension_exchange.ExtensionPort
-
-    def extension_handshake_received(
-        self, connection: ConnectionId, handshake: ExtensionHandshake
-    ) -> None:
-        """A peer told what it understands and can take, and perhaps where it listens."""
-        link = self.links.get(connection)
-        if link is None:
-            return
-        if link.incoming and handshake.port:
-            self._listens_at(link, PeerAddress(link.address.host, handshake.port))
-        self.stage.extension_handshake_received(connection, handshake)
-
-    def peers_found(self, peers: list[PexPeer]) -> None:
-        """A peer told of others."""
-        for peer in peers:
-            self._has_new_peers |= self.swarm.add(
-                peer.address,
-                PeerSource.PEX,
-                is_seed=PexFlag.SEED in peer.flags,
-                supports_encryption=PexFlag.ENCRYPTION in peer.flags,
-            )
-
-    def metadata_fetched(self, info: bytes) -> None:
-        """The metadata is here; the stage goes on from it in its next tick."""
-        self.journal.metadata_found(len(info))
-        self.stage.metadata_fetched(info)
-        self.wake()
-
-    def upload_only_changed(self, connection: ConnectionId, *, upload_only: bool) -> None:
-        """A peer wants nothing any more, or something again (BEP 21)."""
-        self.stage.upload_only_changed(connection, upload_only=upload_only)
-
-    def dont_have_received(self, connection: ConnectionId, index: int) -> None:
-        """A peer lost a piece (BEP 54)."""
-        self.stage.dont_have_received(connection, index)
-
     # engine.tick.Ticking
 
     def gather(self, results: list[DiskResult]) -> None:
@@ -447,7 +389,7 @@ class Membership:
         if beat or self._has_new_peers:
             # A magnet has peers while its files are checked, too.
             tend_links(self.links.values(), self._shared.config.network, now)
-            self.exchange.tick(now)
+            self.extensions.exchange.tick(now)
         if (beat or self._has_new_peers) and self.stage.is_active:
             self._has_new_peers = False
             self._admission.turn_over(self.connector, self, self.stage, now)

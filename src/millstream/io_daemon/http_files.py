@@ -140,7 +140,10 @@ class HttpFiles:
         return web.json_response({"ok": True, **await self._carry_out(operation, await self._fields(request))})
 
     async def _ensure_dir(self, request: web.BaseRequest, _: str) -> web.StreamResponse:
-        await self._carry_out("make_directory", _renamed(await self._fields(request)))
+        fields = await self._fields(request)
+        place = _place(fields)
+        fields.finish()
+        await self._carry_out("make_directory", Fields(place))
         return web.json_response({"ok": True})
 
     async def _stat(self, request: web.BaseRequest, _: str) -> web.StreamResponse:
@@ -162,15 +165,18 @@ class HttpFiles:
 
     async def _delete(self, request: web.BaseRequest, _: str) -> web.StreamResponse:
         fields = await self._fields(request)
-        root = fields.required(fields.text, "root_key")
-        path = fields.required(fields.text, "path")
+        place = _place(fields)
         fields.finish()
-        await self._found(root, path)
-        await self._carry_out("delete", Fields({"root": root, "path": path, "recursive": True}))
+        await self._found(place["root"], place["path"])
+        await self._carry_out("delete", Fields(place | {"recursive": True}))
         return web.json_response({"ok": True})
 
     async def _truncate(self, request: web.BaseRequest, _: str) -> web.StreamResponse:
-        await self._carry_out("truncate", _renamed(await self._fields(request)))
+        fields = await self._fields(request)
+        place = _place(fields)
+        place["length"] = fields.integer("length", 0, MAX_POSITION)
+        fields.finish()
+        await self._carry_out("truncate", Fields(place))
         return web.json_response({"ok": True})
 
     async def _found(self, root: str, path: str) -> list[Any]:
@@ -194,10 +200,10 @@ def _hasher(
     return lambda request, rest: handler(request, name, rest)
 
 
-def _renamed(fields: Fields) -> Fields:
-    """With the field `root_key` of the original's routes as `root`."""
+def _place(fields: Fields) -> Json:
+    """What is `root_key` in the original's routes is `root` in a call."""
     root = fields.required(fields.text, "root_key")
-    return fields.with_field("root", root)
+    return {"root": root, "path": fields.required(fields.text, "path")}
 
 
 def _headers_of(request: web.BaseRequest) -> dict[str, str]:

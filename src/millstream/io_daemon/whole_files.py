@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Buffer, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from millstream.http_server.refusal import Refusal
@@ -33,7 +33,7 @@ class Span(NamedTuple):
 
 
 def write_verified(
-    files: LentFiles, root: str, path: str, offset: int, data: Buffer, digest: bytes | None
+    files: LentFiles, root: str, path: str, offset: int, data: bytearray, digest: bytes | None
 ) -> None:
     """Write, after the data was compared with its SHA-1; a mismatch touches nothing.
 

@@ -23,6 +23,7 @@ COMPONENTS = MappingProxyType(
         "rpc": "control from outside",
         "service": "watch folders, scripts, webhooks, and settings read again",
         "tracker_service": "Millstream's own tracker",
+        "io_daemon": "the daemon that lends sockets and files to sandboxed engines",
     }
 )
 """Every component's name, and what it tells."""

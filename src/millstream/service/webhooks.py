@@ -60,10 +60,7 @@ class Webhooks:
             return
         delivery = make_delivery(happening, str(uuid.uuid4()), config.secret)
         for url in config.urls:
-            line = self._lines.get(url)
-            if line is None:
-                line = self._lines[url] = _Line(url, self)
-            line.put(delivery)
+            self._lines.setdefault(url, _Line(url, self)).put(delivery)
 
     async def close(self) -> None:
         """Send what waits, for some seconds; what is left is named in the log."""
@@ -78,6 +75,10 @@ class Webhooks:
                 line.say(delivery, "is not sent: the service ends")
         self._lines.clear()
         await self._poster.close()
+
+    def idle(self, url: str) -> None:
+        """Nothing waits for this URL any more."""
+        self._lines.pop(url, None)
 
     async def deliver(self, url: str, delivery: Delivery) -> str:
         """Try until it is taken or there is no hope; returns why not, or nothing."""
@@ -135,5 +136,6 @@ class _Line:
                     self.say(delivery, f"failed: {why}")
                 if self.waiting and self.waiting[0] is delivery:
                     self.waiting.popleft()
+            self._webhooks.idle(self._url)
         finally:
             self.task = None

@@ -54,6 +54,8 @@ async def test_what_does_not_run_cannot_be_stopped(control):
         ({"type": "file", "data": "ZGU=", "select": ["1"]}, "select[0]"),
         ({"type": "file", "data": "ZGU=", "paused": "yes"}, "paused"),
         ({"type": "file", "data": "ZGU=", "storage": "/x"}, "storage"),
+        ({"type": "file", "data": "ZGU=", "root": "x", "storagePath": "/x"}, "root"),
+        ({"type": "file", "data": "ZGU=", "firstLast": 1}, "firstLast"),
     ],
 )
 async def test_what_is_wrong_with_a_torrent_is_named(control, body, field):
@@ -72,3 +74,54 @@ async def test_a_session_that_cannot_be_opened_leaves_no_engine(tmp_path):
 
 def test_the_log_is_asked_by_level_and_place(control):
     assert control.logs(level="info", limit=5, component=None, torrent=None)["entries"] == []
+
+
+class EngineDouble:
+    listen_port = 1
+
+    def __init__(self):
+        self.torrents = []
+
+    async def add(self, source, **_):
+        torrent = TorrentDouble(source)
+        self.torrents.append(torrent)
+        return torrent
+
+    async def remove(self, torrent):
+        self.torrents.remove(torrent)
+
+
+class TorrentDouble:
+    info_hash = "ab" * 20
+
+    def __init__(self, name):
+        self.name = name
+
+    def listen(self, _):
+        """Nothing happens to it."""
+
+
+class ObserverDouble:
+    def __init__(self, engine):
+        self.engine = engine
+        self.told = []
+
+    def torrent_entered(self, torrent, *, is_new):
+        self.told.append((torrent.name, is_new))
+
+    def torrent_leaving(self, torrent):
+        assert torrent in self.engine.torrents
+        return lambda: self.told.append((torrent.name, torrent in self.engine.torrents))
+
+
+async def test_who_observes_is_told_of_every_torrent(control):
+    engine = control._engine = EngineDouble()
+    await control.add_torrent("a")
+    observer = ObserverDouble(engine)
+    control.observe(observer)
+    added = await control.add_torrent("b", paused=True)
+    await control.remove(added)
+    assert observer.told == [("a", False), ("b", True), ("b", False)]
+    control.unobserve(observer)
+    await control.add_torrent("c")
+    assert len(observer.told) == 3

@@ -16,6 +16,8 @@ from millstream.rpc.refusals import refusal_of
         (errors.ConfigError("x"), 400, "InvalidSetting"),
         (errors.HttpError("x"), 502, "FetchFailed"),
         (errors.StorageError("/p", "full"), 500, "Storage"),
+        (errors.TorrentFailedError("x"), 500, "TorrentFailed"),
+        (errors.EngineError("x"), 409, "Conflict"),
         (errors.NetworkError("x"), 500, "Network"),
     ],
 )

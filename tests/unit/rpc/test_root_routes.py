@@ -23,8 +23,8 @@ def ask(roots):
     """Carry out a route: `await ask("/roots/add", path="/srv")`, `await ask("remove", token)`."""
     control = SimpleNamespace(engine=SimpleNamespace(roots=roots))
 
-    async def carry_out(path, name="", **body):
-        (route,) = ROOTS_ROUTES.get(path) or ROOT_ROUTES[path]
+    async def carry_out(where, name="", /, **body):
+        (route,) = ROOTS_ROUTES.get(where) or ROOT_ROUTES[where]
         return await route.handler(Ask(control, Fields(body), {}, name))
 
     return carry_out

@@ -30,7 +30,6 @@ class Changed(SimpleNamespace):
     def metainfo(self):
         if not self.has_metadata:
             raise MetadataPendingError("not here yet")
-        return None
 
     def set_limits(self, *, download, upload):
         self.limits = download, upload

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from millstream import TorrentState
+from millstream.core.file_priority import FilePriority
 from millstream.engine.status import PeerStatus, PieceState
 from millstream.engine.tick_meter import TickMeter, TickStats
 from millstream.errors import StorageError
@@ -40,7 +41,12 @@ def torrent(states, files, *, length=10, multi=True):
         files=files,
         is_multi_file=multi,
     )
-    return SimpleNamespace(metainfo=metainfo, has_metadata=True, piece_states=lambda: bytes(states))
+    return SimpleNamespace(
+        metainfo=metainfo,
+        has_metadata=True,
+        piece_states=lambda: bytes(states),
+        file_priorities=lambda: [FilePriority(number % 2 * 7) for number in range(len(files))],
+    )
 
 
 def test_pieces_are_a_bitfield_and_what_is_being_fetched():
@@ -89,6 +95,8 @@ def test_padding_is_no_file_and_keeps_the_numbers():
     ]
     view = files_view(torrent([M, H], files))
     assert [(file["index"], file["done"]) for file in view] == [(0, 0), (2, 10)]
+    assert [file["priority"] for file in view] == ["skip", "skip"]
+    assert files_view(torrent([M, H], [files[0], files[2]]))[1]["priority"] == "high"
 
 
 def test_availability_says_how_many_copies_there_are():

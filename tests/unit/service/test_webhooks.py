@@ -71,6 +71,7 @@ def test_everybody_is_told_in_order():
         assert seconds == 3.0
         await webhooks.close()
         assert poster.closed
+        assert webhooks._lines == {}
 
     run_virtual(main())
 
@@ -83,6 +84,7 @@ def test_only_what_is_wanted_is_told():
         webhooks.happened(happening("b", Occasion.ERROR))
         await asyncio.sleep(1)
         assert poster.told(URL) == ["b"]
+        assert webhooks._lines == {}, "URLs come and go with the settings"
         webhooks.configure(WebhooksConfig())
         webhooks.happened(happening("c", Occasion.ERROR))
         await webhooks.close()

@@ -1,0 +1,111 @@
+"""Where files are and which of them are wanted, by way of a running daemon."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+
+import pytest
+
+from millstream.protocol.metainfo import FileEntry, build
+
+from .programs import millstream
+from .test_control import controlled, refused, until
+
+PIECE = 16384
+CONTENT = random.Random(4).randbytes(3 * PIECE)
+
+
+@pytest.fixture
+def three():
+    """A torrent of three files of a piece each, as the body that adds it."""
+    files = [FileEntry((name,), PIECE) for name in ("a.bin", "b.bin", "c.bin")]
+    digests = b"".join(
+        hashlib.sha1(CONTENT[at : at + PIECE]).digest() for at in range(0, len(CONTENT), PIECE)
+    )
+    data = build("three", files, PIECE, digests, is_multi_file=True)
+    return {"type": "file", "data": base64.b64encode(data).decode()}
+
+
+def store(directory, *names):
+    (directory / "three").mkdir(parents=True)
+    for name in names:
+        at = PIECE * "abc".index(name[0])
+        (directory / "three" / name).write_bytes(CONTENT[at : at + PIECE])
+
+
+async def priorities(client, id_):
+    files = (await client.get(f"/torrent/{id_}/files"))["files"]
+    return [file["priority"] for file in files]
+
+
+async def test_files_are_wanted_more_or_less(three, tmp_path):
+    store(tmp_path, "a.bin")
+    async with controlled(tmp_path) as (_, client):
+        await client.post("/engine/start")
+        id_ = (await client.post("/torrent/add", {**three, "firstLast": True}))["id"]
+        await until(client, id_, state="downloading")
+        path = f"/torrent/{id_}/priorities"
+        changed = (await client.post(path, {"high": [1], "skip": [2]}))["files"]
+        assert [file["priority"] for file in changed] == ["normal", "high", "skip"]
+        assert [file["done"] for file in changed] == [PIECE, 0, 0]
+        assert (await client.get(f"/torrent/{id_}/status"))["size"] == 2 * PIECE
+        assert await refused(client.post(path, {"low": [3]})) == (400, "InvalidSetting")
+        assert await refused(client.post(path, {"low": [0], "skip": [0]})) == (400, "InvalidField")
+        await client.post(path, {"skip": [1]})
+        await until(client, id_, state="seeding")
+        await client.post(path, {"normal": [1, 2]})
+        await until(client, id_, state="downloading")
+        assert await priorities(client, id_) == ["normal"] * 3
+        settings = await client.post(f"/torrent/{id_}/settings", {"sequential": True})
+        assert (settings["sequential"], settings["firstLast"]) == (True, True)
+
+
+async def test_torrents_are_put_into_roots(three, tmp_path):
+    store(tmp_path / "media", "a.bin", "b.bin", "c.bin")
+    async with controlled(tmp_path / "usual") as (_, client):
+        await client.post("/engine/start")
+        (usual,) = (await client.get("/roots"))["roots"]
+        assert (usual["default"], usual["path"]) == (True, str(tmp_path / "usual"))
+        body = {"path": str(tmp_path / "media"), "label": "films"}
+        media = await client.post("/roots/add", body)
+        assert (media["label"], media["default"], media["torrents"]) == ("films", False, 0)
+        token = media["token"]
+        id_ = (await client.post("/torrent/add", {**three, "root": token}))["id"]
+        status = await until(client, id_, state="seeding")
+        assert status["savePath"] == str(tmp_path / "media")
+        roots = (await client.get("/roots"))["roots"]
+        assert [root["torrents"] for root in roots] == [0, 1]
+        assert await refused(client.post(f"/root/{token}/remove")) == (409, "Conflict")
+        assert (await client.post(f"/root/{token}/default"))["default"]
+        await client.post(f"/torrent/{id_}/remove")
+        await client.post(f"/root/{token}/remove")
+        assert await refused(client.post(f"/root/{token}/default")) == (400, "InvalidSetting")
+
+
+@pytest.mark.slow
+async def test_the_commands(three, tmp_path):
+    store(tmp_path / "media", "a.bin", "b.bin", "c.bin")
+    torrent = tmp_path / "three.torrent"
+    torrent.write_bytes(base64.b64decode(three["data"]))
+    async with controlled(tmp_path / "usual") as (server, client):
+        await server.start_engine()
+
+        async def run(*arguments):
+            async with millstream(*arguments, "--daemon", server.url) as program:
+                assert await program.end() == 0, await program.errors()
+                return program.lines
+
+        (added,) = await run("roots", "add", tmp_path / "media", "--label", "films", "--default")
+        assert added.endswith("0 torrents, default")
+        await run("add", torrent, "--root", "films")
+        (listed,) = (await client.get("/torrents"))["torrents"]
+        await until(client, listed["id"], state="seeding")
+        lines = await run("files", "three", "--skip", "b.*", "--low", "3")
+        assert [line.split()[-2] for line in lines] == ["KiB", "skip", "low"]
+        await run("recheck", "three")
+        await until(client, listed["id"], state="seeding")
+        roots = await run("roots")
+        assert len(roots) == 2
+        assert roots[1].endswith("1 torrent, default")
