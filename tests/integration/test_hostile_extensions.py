@@ -381,7 +381,7 @@ async def test_requests_for_metadata_whose_answers_are_not_read(
     hostile = await deaf(victim)
     hostile.send(extension_handshake())
     most = waiting = 0
-    serving = victim.torrent._membership.extensions.exchange._serve
+    serving = victim.torrent._membership.extensions.exchange.serve
     with suppress(ConnectionError):
         while True:  # until it is dropped
             hostile.send(metadata_request(0) * 1000)

@@ -669,11 +669,11 @@ def test_a_peer_that_was_found_out_says_more_in_the_same_breath():
             await asyncio.sleep(100)
             reasons = [e.reason for e in events._pending if isinstance(e, PeerDisconnected)]
             assert any("without being asked" in reason for reason in reasons)
-            exchange = leech.torrent._membership.exchange
+            exchange = leech.torrent._membership.extensions.exchange
             connected = {link.id for link in leech.engine._links}
             assert exchange.pex is not None
             assert set(exchange.pex._partners) <= connected
-            assert set(exchange._serve._clients) <= connected
+            assert set(exchange.serve._clients) <= connected
             assert exchange.fetch is not None
             assert set(exchange.fetch._sources) <= connected
             await swarm.add(have=ALL)

@@ -107,6 +107,7 @@ class Tick:
         self.request(now)
         self.output(now)
         self.write()
+        self._running = []
         self.meter.took(now, clock())
 
     def gather(self) -> None:

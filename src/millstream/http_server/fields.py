@@ -139,6 +139,10 @@ class Fields:
         """Whether the field is an object."""
         return isinstance(self._left.get(key), dict)
 
+    def is_text(self, key: str) -> bool:
+        """Whether the field is a string."""
+        return isinstance(self._left.get(key), str)
+
     def discard(self, key: str) -> None:
         """Take a field of any type, and do nothing with it."""
         self._left.pop(key, None)

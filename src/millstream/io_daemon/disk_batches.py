@@ -25,11 +25,11 @@ from millstream.interfaces.disk import (
 from millstream.io_daemon.lent_files import LentFiles
 from millstream.io_daemon.relative_path import path_parts
 from millstream.io_wire.batches import (
+    Batch,
     RefusedRecord,
+    SpanBatch,
     SpanRecord,
     WriteRecord,
-    unpack_spans,
-    unpack_writes,
 )
 from millstream.io_wire.results import (
     Fault,
@@ -49,7 +49,7 @@ Parts = Sequence[bytes | bytearray | memoryview]
 Answer = Callable[[Parts], None]
 
 
-class _Batch:
+class _Waiting:
     """Jobs that are answered together."""
 
     __slots__ = ("answer", "results", "waiting")
@@ -97,7 +97,7 @@ class DiskBatches:
         self._check_root = check_root
         self._pool = FilePool(config.max_open_files, self._open)
         self._queue = NativeDiskQueue(config, self._pool)
-        self._pending: dict[DiskJob, tuple[_Batch, bytes]] = {}
+        self._pending: dict[DiskJob, tuple[_Waiting, bytes]] = {}
 
     def start(self) -> None:
         """Start the threads."""
@@ -115,10 +115,9 @@ class DiskBatches:
         """Close all handles: directories are about to go."""
         self._pool.close()
 
-    def write(self, payload: memoryview, answer: Answer) -> None:
+    def write(self, found: Batch, answer: Answer) -> None:
         """Carry out WRITE_BATCH; `answer` gets the payload of WRITE_RESULTS, perhaps at once."""
-        found = unpack_writes(payload)
-        batch = _Batch(found.refused, lambda results: answer([pack_write_results(results)]))
+        batch = _Waiting(found.refused, lambda results: answer([pack_write_results(results)]))
         for record in found.records:
             if self._is_refused(batch, record):
                 continue
@@ -130,10 +129,9 @@ class DiskBatches:
         self._queue.flush()
         batch.done()
 
-    def read(self, payload: memoryview, answer: Answer) -> None:
+    def read(self, found: SpanBatch, answer: Answer) -> None:
         """Carry out READ_BATCH; `answer` gets the payload of READ_RESULTS."""
-        found = unpack_spans(payload)
-        batch = _Batch(found.refused, lambda results: answer(pack_read_results(results)))
+        batch = _Waiting(found.refused, lambda results: answer(pack_read_results(results)))
         room = MAX_READ_BYTES
         for record in found.records:
             room -= record.length
@@ -150,10 +148,9 @@ class DiskBatches:
         self._queue.flush()
         batch.done()
 
-    def hash(self, payload: memoryview, answer: Answer) -> None:
+    def hash(self, found: SpanBatch, answer: Answer) -> None:
         """Carry out HASH_BATCH; `answer` gets the payload of HASH_RESULTS."""
-        found = unpack_spans(payload)
-        batch = _Batch(found.refused, lambda results: answer([pack_hash_results(results)]))
+        batch = _Waiting(found.refused, lambda results: answer([pack_hash_results(results)]))
         for record in found.records:
             if self._is_refused(batch, record):
                 continue
@@ -163,11 +160,11 @@ class DiskBatches:
         self._queue.flush()
         batch.done()
 
-    def _await(self, batch: _Batch, job: DiskJob, record_id: bytes) -> None:
+    def _await(self, batch: _Waiting, job: DiskJob, record_id: bytes) -> None:
         batch.waiting += 1
         self._pending[job] = batch, record_id
 
-    def _is_refused(self, batch: _Batch, record: WriteRecord | SpanRecord) -> bool:
+    def _is_refused(self, batch: _Waiting, record: WriteRecord | SpanRecord) -> bool:
         try:
             self._check_root(record.root)
             _check_paths(record.extents)
@@ -176,7 +173,7 @@ class DiskBatches:
             return True
         return False
 
-    def _refuse(self, batch: _Batch, record_id: bytes, why: str) -> None:
+    def _refuse(self, batch: _Waiting, record_id: bytes, why: str) -> None:
         fault = Fault(Outcome.INVALID_ARGS, why=why)
         batch.results.append(Result(record_id, Outcome.INVALID_ARGS, fault=fault))
 

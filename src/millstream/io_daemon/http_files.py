@@ -70,7 +70,9 @@ class HttpFiles:
         allowed = []
         for (known, prefix), handler in self._routes.items():
             is_open = prefix.endswith("/")
-            if not (path.startswith(prefix) and len(path) > len(prefix) if is_open else path == prefix):
+            if not (
+                path.startswith(prefix) and len(path) > len(prefix) if is_open else path == prefix
+            ):
                 continue
             if known == method:
                 return handler, path[len(prefix) :]
@@ -137,7 +139,9 @@ class HttpFiles:
     async def _call(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
         if operation not in self._calls.operations:
             raise Refusal(404, "NotFound", f"there is no operation {operation[:80]!r}")
-        return web.json_response({"ok": True, **await self._carry_out(operation, await self._fields(request))})
+        return web.json_response(
+            {"ok": True, **await self._carry_out(operation, await self._fields(request))}
+        )
 
     async def _ensure_dir(self, request: web.BaseRequest, _: str) -> web.StreamResponse:
         fields = await self._fields(request)

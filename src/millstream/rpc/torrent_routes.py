@@ -59,8 +59,9 @@ async def _disconnect_peer(ask: Ask) -> Json:
 
 async def _remove(ask: Ask) -> Json:
     torrent = ask.torrent
+    delete_data = ask.fields.flag("deleteData") or False
     ask.fields.finish()
-    await ask.control.remove(torrent)
+    await ask.control.remove(torrent, delete_data=delete_data)
     return {}
 
 

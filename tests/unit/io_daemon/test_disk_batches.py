@@ -9,7 +9,14 @@ import pytest
 
 from millstream.interfaces.disk import Extent, Outcome
 from millstream.io_daemon import disk_batches
-from millstream.io_wire.batches import SpanRecord, WriteRecord, pack_spans, pack_writes
+from millstream.io_wire.batches import (
+    SpanRecord,
+    WriteRecord,
+    pack_spans,
+    pack_writes,
+    unpack_spans,
+    unpack_writes,
+)
 from millstream.io_wire.results import (
     unpack_hash_results,
     unpack_read_results,
@@ -29,7 +36,8 @@ def span(record_id, length, path="d/a", offset=0, root="r"):
 
 async def answered(carry_out, payload, unpack):
     answer = asyncio.get_running_loop().create_future()
-    carry_out(memoryview(payload), answer.set_result)
+    read_batch = unpack_writes if unpack is unpack_write_results else unpack_spans
+    carry_out(read_batch(memoryview(payload)), answer.set_result)
     async with asyncio.timeout(5):
         results = unpack(memoryview(b"".join(await answer)))
     return {result.id: result for result in results}
