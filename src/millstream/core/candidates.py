@@ -10,6 +10,10 @@ from millstream.protocol.compact import PeerAddress
 
 Order = tuple[bool, int, bool, float, float]
 
+# Entries that may count no longer, besides one for each that does: a torrent of thousands, whose few
+# peers are named again by every announce, is not to hold a hundred.
+_SPARE_ENTRIES = 8
+
 
 class Candidates:
     """Known peers in two heaps: those whose time has not come by time, the others by worth.
@@ -34,7 +38,7 @@ class Candidates:
         self._number += 1
         self._numbers[peer.address] = self._number
         heappush(self._waiting, (peer.next_try, self._number, peer))
-        if len(self._waiting) + len(self._ready) > 2 * len(self._numbers) + 64:
+        if len(self._waiting) + len(self._ready) > 2 * len(self._numbers) + _SPARE_ENTRIES:
             self._sweep()
 
     def remove(self, peer: KnownPeer) -> bool:

@@ -105,6 +105,11 @@ class Announcing:
         self._start_again = False
         self._farewell: asyncio.Task[None] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it announces."""
+        return self._is_running
+
     def start(self) -> None:
         """Begin to announce, if that was not begun; while `stop` is under way, after it."""
         if self._farewell is not None:

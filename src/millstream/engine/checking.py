@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TypeAlias
 
 from millstream.core.piece_set import members, set_of_ranges
 from millstream.engine.piece_hasher import PieceHasher
@@ -12,6 +14,9 @@ from millstream.interfaces.disk import DiskResult, Extent
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.bitfield import every_piece, piece_set
 from millstream.protocol.metainfo import Metainfo
+
+CheckTurn: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+"""Makes what is entered before files are read, and left afterwards; see `engine.check_turns`."""
 
 
 class Checker:
@@ -45,15 +50,19 @@ class Checker:
         self._checked = metainfo.piece_count - self._among.bit_count()
         self._hasher = PieceHasher(disk, self._present(), self._hashed)
 
-    async def run(self, files: FileSystem) -> int:
-        """Check everything; returns the set (an int) of good pieces. Cancelling stops it."""
+    async def run(self, files: FileSystem, turn: CheckTurn = nullcontext) -> int:
+        """Check everything; returns the set (an int) of good pieces. Cancelling stops it.
+
+        Without files there is nothing to read, and it takes no turn.
+        """
         if self._among:
             root, paths = self._placement.root, stored_paths(self._placement)
             for path, found in zip(paths, await files.stat_many(root, paths), strict=True):
                 if found is not None and not found.is_directory:
                     self.sizes[path] = found.size
         if self.sizes:
-            await self._hasher.run()
+            async with turn():
+                await self._hasher.run()
         self._progress(self._metainfo.piece_count)
         return piece_set(self._good, self._metainfo.piece_count)
 

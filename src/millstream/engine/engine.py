@@ -10,12 +10,15 @@ from os import PathLike
 from types import TracebackType
 from typing import Self
 
+from millstream.core.goals import GoalReached
+from millstream.core.goals_config import GoalAction
 from millstream.core.swarm import PeerSource
 from millstream.core.torrent import BEAT
 from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.assembly import Assembly
 from millstream.engine.config import EngineConfig
 from millstream.engine.garbage import uncollected
+from millstream.engine.goal_watch import GoalMember, GoalWatch
 from millstream.engine.housekeeping import Housekeeping
 from millstream.engine.idle_watch import IdleWatch
 from millstream.engine.kept_pieces import KeptPieces
@@ -25,6 +28,7 @@ from millstream.engine.listener import listen_everywhere
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import MAX_PARTIAL_BYTES
 from millstream.engine.persistence import Persistence
+from millstream.engine.queue import Queue
 from millstream.engine.restored import RestoredSession, take_over
 from millstream.engine.saved_torrent import SavedTorrent
 from millstream.engine.session import TorrentSession
@@ -87,6 +91,9 @@ class Engine:
         self._tick = Tick(platform.disk)
         self._idle_watch = IdleWatch(self._members.values)
         self._limits = Limits(config.limits, platform.clock)
+        self.queue = Queue(config.queue, self._members.get)
+        self._goal_watch = GoalWatch(config.goals, self._members.values, self._goal_reached)
+        self._ending: set[asyncio.Task[None]] = set()
         self._udp = UdpTrackers(platform.network, rng, config.trackers)
         self._announce_turns = AnnounceTurns()
         self._links = Links(config, platform, self._members.get, self._members.values)
@@ -101,6 +108,7 @@ class Engine:
             disk_watch=self._housekeeping,
             tick=self._tick,
             limits=self._limits,
+            queue=self.queue,
             udp=self._udp,
             announce_turns=self._announce_turns,
             rng=rng,
@@ -169,6 +177,7 @@ class Engine:
         for listener in self._listeners:
             listener.close()
         await self._housekeeping.close()
+        await self.queue.close()
         # Together: each may wait for its trackers to hear that it stops.
         await asyncio.gather(*(self._leave(torrent) for torrent in self.torrents))
         # Not before: until the last torrent is stopped there are new attempts.
@@ -264,6 +273,7 @@ class Engine:
         member.add_peers(addresses, PeerSource.USER)
         member.add_peers(member.magnet.peers, PeerSource.MAGNET)
         member.is_stopped_by_user = not start and not seed_mode
+        self.queue.entered(member)
         if self._persistence is not None:
             self._persistence.add_new(member, options, extra)
         if seed_mode and isinstance(member.stage, TorrentSession):
@@ -318,6 +328,7 @@ class Engine:
         if self._torrents.pop(torrent.info_hash, None) is not None:
             member = self._members.pop(torrent.info_hash)
             member.journal.removed()
+            self.queue.left(torrent.info_hash)
             self._links.remove_torrent(torrent.info_hash)
             torrent.gone()
             self._tick.forget(member)
@@ -386,6 +397,7 @@ class Engine:
         )
         restored = self._enter(source, member)
         take_over(member, saved)
+        self.queue.entered(member)
         persistence.add_restored(member, state)
         return restored
 
@@ -407,7 +419,11 @@ class Engine:
         All other settings hold for the next engine.
         """
         self._limits.follow(self.config.limits, config.limits)
-        self.config = replace(self.config, limits=config.limits)
+        self.queue.configure(config.queue)
+        self._goal_watch.configure(config.goals)
+        self.config = replace(
+            self.config, limits=config.limits, queue=config.queue, goals=config.goals
+        )
 
     def tick_stats(self) -> TickStats:
         """How long the ticks of the last seconds took, and what there is to do in them."""
@@ -427,6 +443,14 @@ class Engine:
             active_torrents=sum(stage.is_active for stage in stages),
         )
 
+    def _goal_reached(self, member: GoalMember, found: GoalReached, action: GoalAction) -> None:
+        torrent = self._torrents[member.info_hash]
+        # DATA: remove(torrent, delete_data=action is GoalAction.REMOVE_DATA)
+        ends = torrent.stop() if action is GoalAction.STOP else self.remove(torrent)
+        task = asyncio.get_running_loop().create_task(ends)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
     # The tick's sources.
 
     def _deliver(self, results: list[DiskResult]) -> None:
@@ -445,4 +469,6 @@ class Engine:
         self._limits.beat()
         self._housekeeping.beat(now)
         self._idle_watch.beat(now)
+        self.queue.beat(now)
+        self._goal_watch.beat(now)
         self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)

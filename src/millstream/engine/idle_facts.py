@@ -24,6 +24,8 @@ def idle_facts(member: Membership, now: float) -> IdleFacts:
     """A torrent's facts at `now`, loop seconds. Whoever could be asked costs a look only if nobody is."""
     stage = member.stage
     facts = IdleFacts(state=stage.state, error=str(stage.error) if stage.error else None)
+    if stage.state is TorrentState.QUEUED:
+        return replace(facts, queue_position=member.queue.order.position(member.info_hash))
     if not stage.is_active:
         return facts
     if isinstance(stage, TorrentSession):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 from millstream.core.geometry import Geometry
 from millstream.core.piece_set import set_of_ranges
-from millstream.engine.checking import Checker
+from millstream.engine.checking import Checker, CheckTurn
 from millstream.engine.config import EngineConfig
 from millstream.engine.file_choice import FileChoice
 from millstream.engine.preparation import make_empty_files, make_room
@@ -40,6 +41,7 @@ class Inventory:
         found: called with the set (an int) of the pieces that are there, after each check.
         lost: called with the set of those that turned out to be gone, while the torrent runs.
         failed: called instead of either, if that cannot be found out.
+        turn: waits until a check may read the files, and holds its place while it does.
 
     Attributes:
         claims: what the last run says is there, until the first check has been.
@@ -60,6 +62,7 @@ class Inventory:
         found: Callable[[int], None],
         lost: Callable[[int], None],
         failed: Callable[[StorageError], None],
+        turn: CheckTurn = nullcontext,
     ) -> None:
         self._metainfo = metainfo
         self._disk = disk
@@ -69,6 +72,7 @@ class Inventory:
         self._found = found
         self._lost = lost
         self._failed = failed
+        self._turn = turn
         self._checker: Checker | None = None
         self._checking: asyncio.Task[None] | None = None
         self.claims: Claims | None = None
@@ -159,7 +163,7 @@ class Inventory:
             among = None if plan is None else plan.doubtful
             checker = Checker(self._metainfo, self._disk, self._progressed, among)
             self._checker = checker
-            have = await checker.run(files)
+            have = await checker.run(files, self._turn)
             if self.is_first:
                 self._note_foreign(have, checker.sizes)
             if plan is not None:

@@ -34,6 +34,7 @@ class MagnetStage:
     """
 
     is_complete = False
+    is_finished = False
     # Before the sizes are known something is left, or a tracker would take us for a seed.
     bytes_left = 1
 
@@ -51,13 +52,18 @@ class MagnetStage:
         return self.state is TorrentState.FETCHING_METADATA
 
     async def start(self) -> None:
-        """Begin to ask for the metadata; what came already is tried again, with the same result."""
-        self._set_state(TorrentState.FETCHING_METADATA)
+        """Begin to ask for the metadata, or wait for the turn to do so.
 
-    async def stop(self) -> None:
+        What came already is tried again, with the same result.
+        """
+        has_turn = self._membership.has_turn
+        self._set_state(TorrentState.FETCHING_METADATA if has_turn else TorrentState.QUEUED)
+
+    async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Disconnect everyone."""
-        self._set_state(TorrentState.STOPPED)
-        self._close_links("torrent is stopped")
+        if after is TorrentState.STOPPED or self.is_active:
+            self._set_state(after)
+        self._close_links(f"torrent is {self.state.value}")
 
     def close(self) -> None:
         """Nothing is held here."""

@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 
+from millstream.core.activity import Activity
 from millstream.core.geometry import ConnectionId
+from millstream.core.goals import Goals
 from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.partial_piece import PartialPiece
@@ -26,6 +29,7 @@ from millstream.engine.extensions import Extensions
 from millstream.engine.journal import Journal
 from millstream.engine.link import Link
 from millstream.engine.liveness import tend_links
+from millstream.engine.queue import Queue
 from millstream.engine.reading import Hold
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer, Stage
@@ -78,7 +82,11 @@ class Membership:
         extensions: what is said by extensions.
         is_stopped_by_user: whether it is to be stopped in the next run, too.
         is_auto_managed: whether the queue starts and stops it.
-        is_forced: whether it runs whatever the queue says.
+        is_forced: whether it runs whatever the queue says, and no goal ends it.
+        has_turn: whether it may run; the queue says so.
+        goals: its own goals; None if all are those of the engine.
+        goals_reached: whether it has seeded enough; new goals are a new beginning.
+        activity: how long it has been at work.
         max_connections: as the user said; None: as `SwarmConfig` says.
         changed: called when there is something new to remember; a session sets it.
         remember: returns when all there is to remember is stored, or raises StorageError.
@@ -112,6 +120,10 @@ class Membership:
         self.is_auto_managed = True
         self.is_forced = False
         self.max_connections: int | None = None
+        self.has_turn = True
+        self.goals: Goals | None = None
+        self.goals_reached = False
+        self.activity = Activity()
         self.changed: Callable[[], None] = _nobody_remembers
         self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
         self._shared = shared
@@ -184,6 +196,11 @@ class Membership:
         return self.stage.is_active
 
     @property
+    def queue(self) -> Queue:
+        """The engine's queue."""
+        return self._shared.queue
+
+    @property
     def wants_seeds(self) -> bool:
         """Whether peers that have everything are of any use."""
         return not self.stage.is_complete
@@ -204,6 +221,8 @@ class Membership:
 
     def state_changed(self, before: TorrentState, after: TorrentState) -> None:
         """Tell everyone who waits, and the trackers."""
+        self.activity.state_changed(after, asyncio.get_running_loop().time())
+        self._shared.queue.changed()
         self.hub.emit(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
             self.hub.emit(events.TorrentCompleted())
@@ -213,7 +232,9 @@ class Membership:
         if self.stage.is_active:
             self.announcing.start()
             self.extensions.tell_ours()
-        elif after is TorrentState.ERROR:
+        elif after is TorrentState.ERROR or (
+            after is TorrentState.QUEUED and self.announcing.is_running
+        ):
             self._farewell = asyncio.get_running_loop().create_task(self.announcing.stop())
         self.changed()
         self.wake()
@@ -222,10 +243,28 @@ class Membership:
         """Come to rest, and tell it to the trackers."""
         await asyncio.gather(self.rest(), self.announcing.stop())
 
-    async def rest(self) -> None:
+    async def rest(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Connect to nobody, disconnect everybody, finish what is at the disk."""
         self.connector.cancel(self)
-        await self.stage.stop()
+        await self.stage.stop(after)
+
+    # engine.queue.QueueMember
+
+    async def wait_turn(self) -> None:
+        """Be queued, if it is active, and come to rest; the trackers hear of it meanwhile."""
+        await self.rest(TorrentState.QUEUED)
+
+    def payload_rates(self, now: float) -> tuple[float, float]:
+        """Bytes a second, down and up."""
+        if not self.links and not self.stage.is_tended:
+            return 0.0, 0.0
+        status = self.stage.status()
+        return status.download_rate, status.upload_rate
+
+    def check_turn(self) -> AbstractAsyncContextManager[None]:
+        """A turn to read its files."""
+        is_exempt = self.is_forced or not self.is_auto_managed
+        return self._shared.queue.checks.turn(self.info_hash, is_exempt=is_exempt)
 
     def close(self) -> None:
         """The torrent leaves the engine."""

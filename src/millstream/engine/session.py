@@ -65,6 +65,7 @@ class TorrentSession:
             self._found,
             self._lost,
             self.fail,
+            membership.check_turn,
         )
         self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
@@ -121,6 +122,11 @@ class TorrentSession:
         return self.machine.is_complete and not self.machine.keep_seeds
 
     @property
+    def is_finished(self) -> bool:
+        """Whether every wanted piece is verified, as far as is known."""
+        return self.machine.is_complete
+
+    @property
     def bytes_left(self) -> int:
         """Bytes of all pieces, wanted or not, that are not verified: what trackers are told."""
         have = self.machine.download.have
@@ -139,7 +145,11 @@ class TorrentSession:
         self.inventory.assume(every_piece(self.geometry.piece_count))
 
     def _found(self, have: int) -> None:
-        self.machine.checked(have, self._shared.kept_pieces.take(self.metainfo.info_hash))
+        if self._membership.has_turn:
+            self.machine.checked(have, self._shared.kept_pieces.take(self.metainfo.info_hash))
+        else:
+            self.machine.download.have = have
+            self.machine.set_state(TorrentState.QUEUED)
 
     def _lost(self, pieces: int) -> None:
         self._shared.cache.forget(self.metainfo.info_hash)
@@ -164,14 +174,17 @@ class TorrentSession:
             self._shared.disk_watch.disk_failed(self.metainfo.info_hash, error)
             self.fail(error)
 
-    async def stop(self) -> None:
-        """Close links, end a check, wait for what is at the disk, and keep no file open."""
+    async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
+        """Close links, end a check, wait for what is at the disk, and keep no file open.
+
+        Afterwards it is stopped; or queued, if it is active now.
+        """
         await self.inventory.end()
-        if self.machine.state is not TorrentState.STOPPED:
+        if after is TorrentState.STOPPED or self.is_active:
             self._keep_partial_pieces()
-            self.machine.set_state(TorrentState.STOPPED)
+            self.machine.set_state(after)
         for link in list(self._membership.links.values()):
-            link.close("torrent is stopped")
+            link.close(f"torrent is {self.state.value}")
         self.output(asyncio.get_running_loop().time())
         self.disk.flush()
         while self.machine.download.active.at_disk_count or self._reader.reading:
@@ -225,7 +238,10 @@ class TorrentSession:
         if self.is_active or self.state is TorrentState.CHECKING:
             return
         # After an error, other jobs that failed may still be on their way from the disk.
-        await self.stop()
+        waits = self.state is TorrentState.QUEUED
+        await self.stop(TorrentState.QUEUED if waits else TorrentState.STOPPED)
+        if waits and self.state is not TorrentState.QUEUED:
+            return  # it was stopped meanwhile
         obstacle = self._shared.disk_watch.obstacle(self.metainfo.info_hash)
         if obstacle is not None:
             self._refuse(obstacle)
@@ -243,6 +259,7 @@ class TorrentSession:
         """Want other files, or in another order; there is a place for what is wanted."""
         self.inventory.choice = choice
         self.machine.set_priorities(choice.pieces(self.layout, self.geometry.piece_count))
+        self._shared.queue.changed()
         self._membership.changed()
         self._membership.wake()
 

@@ -12,6 +12,7 @@ from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.config import EngineConfig
 from millstream.engine.kept_pieces import KeptPieces
 from millstream.engine.limits import Limits
+from millstream.engine.queue import Queue
 from millstream.engine.tick import Tick
 from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import StorageError
@@ -46,6 +47,7 @@ class Shared:
         disk_watch: knows which disks can be used.
         tick: the rhythm.
         limits: the rate limits.
+        queue: whose turn it is.
         udp: exchanges with UDP trackers.
         announce_turns: says which torrents may announce now.
         rng: for random choices.
@@ -66,6 +68,7 @@ class Shared:
     disk_watch: DiskWatch
     tick: Tick
     limits: Limits
+    queue: Queue
     udp: UdpTrackers
     announce_turns: AnnounceTurns
     rng: random.Random

@@ -34,6 +34,10 @@ class Stage(Protocol):
         """Whether it wants nothing of anyone, not even to be connected."""
 
     @property
+    def is_finished(self) -> bool:
+        """Whether every wanted piece is verified, as far as is known."""
+
+    @property
     def bytes_left(self) -> int:
         """What is not verified of all that the torrent has, wanted or not (BEP 3, `left`)."""
 
@@ -99,10 +103,10 @@ class Stage(Protocol):
         """A snapshot."""
 
     async def start(self) -> None:
-        """Go on after a stop or an error."""
+        """Go on after a stop, an error or a wait; without a turn, wait for it."""
 
-    async def stop(self) -> None:
-        """Come to rest."""
+    async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
+        """Come to rest: stopped, or, of one that is active, queued."""
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from os import PathLike
 
 from millstream.core.file_priority import FilePriority
+from millstream.core.goals import Goals
 from millstream.core.idleness import why_idle
 from millstream.core.piece_set import members
 from millstream.core.swarm import PeerSource
@@ -332,6 +333,51 @@ class Torrent:
                 counts[piece] += 1
         return counts
 
+    # The queue, and when it has seeded enough.
+
+    @property
+    def queue_position(self) -> int:
+        """Its place in the engine's order, from 0; `Engine.queue` moves several at once."""
+        return self._membership.queue.order.position(self.info_hash)
+
+    @queue_position.setter
+    def queue_position(self, position: int) -> None:
+        self._membership.queue.place(self.info_hash, position)
+        self._membership.changed()
+
+    @property
+    def is_auto_managed(self) -> bool:
+        """Whether the queue decides when it runs."""
+        return self._membership.is_auto_managed
+
+    @is_auto_managed.setter
+    def is_auto_managed(self, wanted: bool) -> None:
+        self._membership.is_auto_managed = wanted
+        self._membership.queue.exemption_changed(self._membership)
+        self._membership.changed()
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether it runs without regard to the queue's limits and to goals."""
+        return self._membership.is_forced
+
+    @is_forced.setter
+    def is_forced(self, wanted: bool) -> None:
+        self._membership.is_forced = wanted
+        self._membership.queue.exemption_changed(self._membership)
+        self._membership.changed()
+
+    @property
+    def goals(self) -> Goals:
+        """Its own goals, and which of them are those of all torrents."""
+        return self._membership.goals or Goals()
+
+    def set_goals(self, goals: Goals) -> None:
+        """Say when it has seeded enough; what it reached before is forgotten."""
+        self._membership.goals = None if goals == Goals() else goals
+        self._membership.goals_reached = False
+        self._membership.changed()
+
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call this with every event as it happens, until the torrent leaves the engine.
 
@@ -373,7 +419,9 @@ class Torrent:
     async def wait_metadata(self) -> Metainfo:
         """Return when its files and pieces are known. Raises TorrentFailedError or EngineClosedError."""
         while not self.has_metadata:
-            await self._wait_while({TorrentState.FETCHING_METADATA, TorrentState.STOPPED})
+            await self._wait_while(
+                {TorrentState.FETCHING_METADATA, TorrentState.STOPPED, TorrentState.QUEUED}
+            )
         return self.metainfo
 
     async def wait_checked(self) -> None:
@@ -388,6 +436,7 @@ class Torrent:
                 TorrentState.CHECKING,
                 TorrentState.DOWNLOADING,
                 TorrentState.STOPPED,
+                TorrentState.QUEUED,
             }
         )
 
