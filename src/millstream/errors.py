@@ -23,6 +23,7 @@ MillstreamError
     ├── DuplicateTorrentError   the torrent is in the engine already
     ├── EngineClosedError       the engine was closed or not started
     ├── MetadataPendingError    a magnet's files and pieces are not known yet
+    ├── InternalError           Millstream made a mistake: the log has it whole
     └── TorrentFailedError      the torrent stopped in its error state
 ```
 
@@ -173,6 +174,10 @@ class EngineClosedError(EngineError):
 
 class MetadataPendingError(EngineError):
     """The torrent's files and pieces are not known yet: a magnet that fetches its metadata."""
+
+
+class InternalError(EngineError):
+    """Something in Millstream is wrong; the message names it, and the log says where it was."""
 
 
 class TorrentFailedError(EngineError):

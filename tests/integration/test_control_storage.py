@@ -11,7 +11,9 @@ import pytest
 from millstream.protocol.metainfo import FileEntry, build
 
 from .programs import millstream
-from .test_control import controlled, refused, until
+from .test_control import big, controlled, file_body, refused, seeding, until
+
+__all__ = ["big", "seeding"]  # fixtures of the other module
 
 PIECE = 16384
 CONTENT = random.Random(4).randbytes(3 * PIECE)
@@ -82,6 +84,46 @@ async def test_torrents_are_put_into_roots(three, tmp_path):
         await client.post(f"/torrent/{id_}/remove")
         await client.post(f"/root/{token}/remove")
         assert await refused(client.post(f"/root/{token}/default")) == (400, "InvalidSetting")
+
+
+async def test_the_place_in_the_queue_and_the_goals(three, tmp_path):
+    async with controlled(tmp_path) as (_, client):
+        await client.post("/engine/start")
+        id_ = (await client.post("/torrent/add", three))["id"]
+        path = f"/torrent/{id_}/queue"
+        assert await client.get(path) == {
+            "ok": True,
+            "position": 0,
+            "count": 1,
+            "forced": False,
+            "autoManaged": True,
+        }
+        moved = await client.post(path, {"move": "bottom", "forced": True})
+        assert (moved["position"], moved["forced"]) == (0, True)
+        status = await client.get(f"/torrent/{id_}/status")
+        assert (status["queuePosition"], status["forced"], status["autoManaged"]) == (0, True, True)
+        path = f"/torrent/{id_}/goals"
+        usual = await client.get(path)
+        assert set(usual.values()) == {True, "inherit"}
+        wanted = {"ratio": 1.5, "seedTime": None, "idleTime": 60, "action": "remove data"}
+        assert await client.post(path, wanted) == {"ok": True, **wanted}
+        assert await client.get(path) == {"ok": True, **wanted}
+        assert await refused(client.post(path, {"ratio": "much"})) == (400, "InvalidField")
+
+
+async def test_data_is_deleted_with_a_torrent(three, big, seeding, tmp_path):
+    _, port = seeding
+    place = tmp_path / "down"
+    place.mkdir()
+    (place / "mine.txt").write_text("mine")
+    async with controlled(place) as (_, client):
+        await client.post("/engine/start")
+        body = file_body(big, peers=[f"127.0.0.1:{port}"])
+        id_ = (await client.post("/torrent/add", body))["id"]
+        await until(client, id_, state="seeding")
+        assert big.stored(place) == big.content
+        await client.post(f"/torrent/{id_}/remove", {"deleteData": True})
+        assert [path.name for path in place.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.slow

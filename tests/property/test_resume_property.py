@@ -74,6 +74,7 @@ states = st.builds(
     active_seconds=numbers,
     seeding_seconds=numbers,
     max_peers=st.none() | numbers,
+    goals_reached=st.booleans(),
     goals=st.none() | st.dictionaries(st.binary(), st.binary()),
     unknown=st.dictionaries(st.binary(min_size=20), st.integers(0, 9) | st.binary()),
 )

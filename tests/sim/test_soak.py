@@ -30,7 +30,7 @@ from millstream.adapters.memory import (
 )
 from millstream.adapters.memory.http import MemoryHttp, MemoryWeb
 from millstream.core.config import SwarmConfig
-from millstream.engine import engine as engine_module
+from millstream.engine import heartbeat
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
 from millstream.presets.memory import create_memory_engine
@@ -111,9 +111,9 @@ async def quiet(seconds: float) -> None:
 
     A week of half seconds would be a minute of this test's time for each engine.
     """
-    engine_module.BEAT = 10.0
+    heartbeat.BEAT = 10.0
     await asyncio.sleep(seconds)
-    engine_module.BEAT = 0.5
+    heartbeat.BEAT = 0.5
     await asyncio.sleep(11)
 
 
@@ -280,7 +280,7 @@ async def week(rng: random.Random) -> list[dict[str, object]]:
 
 @pytest.fixture
 def _traced(monkeypatch):
-    monkeypatch.setattr(engine_module, "BEAT", 0.5)
+    monkeypatch.setattr(heartbeat, "BEAT", 0.5)
     tracemalloc.start()
     yield
     tracemalloc.stop()

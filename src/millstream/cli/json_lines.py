@@ -26,6 +26,9 @@ to, never renamed.
 - `daemon`, once it runs: `url`, `port`, `peer_port`, `torrents` (how many came back)
 - `added`: `infohash`, `name`; `paused`, `resumed`, `rechecking`, `removed`: `infohash`; `limits`:
   `download`, `upload`
+- `queue`: `infohash`, `position` (from 0), `count`, `forced`, `auto_managed`; `goals`: `infohash`,
+  `ratio`, `seed_time`, `idle_time`, `action`, each of which may be null or `inherit`
+- `moved`: `infohash`, `save_path`; `moving`, with `--no-wait`; `renamed`: `infohash`, `old`, `new`
 - `files`: `infohash` and `files`, each of which has `index`, `path`, `size`, `done`, `priority`
 - `root`, for each storage root, and `root_removed`: `token`, `label`, `path`, `default`, `implicit`,
   `torrents`

@@ -134,6 +134,20 @@ def repoint(
     )
 
 
+def accept(
+    root: RootName,
+    *,
+    daemon: DaemonOption = None,
+    token_file: TokenFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take what is at a root's path for the root, though it was another directory before.
+
+    For a disk that was replaced: its torrents fetch what is missing.
+    """
+    _change("root", lambda client: post(client, root, "accept"), daemon, token_file, json=json)
+
+
 def remove(
     root: RootName,
     *,
@@ -149,7 +163,7 @@ def remove(
 
 GROUP = typer.Typer(invoke_without_command=True)
 GROUP.callback()(roots)
-for command in (add, default, relabel, repoint, remove):
+for command in (add, default, relabel, repoint, accept, remove):
     GROUP.command(help=paragraphs(command))(command)
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from millstream.core.piece_set import members, set_of_ranges
 from millstream.engine.piece_hasher import PieceHasher
-from millstream.engine.torrent_disk import TorrentDisk, stored_paths
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.errors import StorageError
 from millstream.interfaces.disk import DiskResult, Extent
 from millstream.interfaces.filesystem import FileSystem
@@ -56,7 +56,7 @@ class Checker:
         Without files there is nothing to read, and it takes no turn.
         """
         if self._among:
-            root, paths = self._placement.root, stored_paths(self._placement)
+            root, paths = self._placement.root, self._placement.all_paths
             for path, found in zip(paths, await files.stat_many(root, paths), strict=True):
                 if found is not None and not found.is_directory:
                     self.sizes[path] = found.size

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
-from millstream.core.goals import GoalReached
 from millstream.core.goals_config import GoalAction
 from millstream.core.swarm import PeerSource
-from millstream.core.torrent import BEAT
 from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.assembly import Assembly
 from millstream.engine.config import EngineConfig
+from millstream.engine.engine_events import EngineEvent, EngineHub, TorrentAdded, TorrentRemoved
+from millstream.engine.engine_stats import tick_stats
 from millstream.engine.garbage import uncollected
-from millstream.engine.goal_watch import GoalMember, GoalWatch
+from millstream.engine.goal_ends import GoalEnds
+from millstream.engine.heartbeat import Heartbeat
 from millstream.engine.housekeeping import Housekeeping
 from millstream.engine.idle_watch import IdleWatch
 from millstream.engine.kept_pieces import KeptPieces
 from millstream.engine.limits import Limits
 from millstream.engine.links import Links
-from millstream.engine.listener import listen_everywhere
+from millstream.engine.listener import Listeners
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import MAX_PARTIAL_BYTES
 from millstream.engine.persistence import Persistence
 from millstream.engine.queue import Queue
-from millstream.engine.restored import RestoredSession, take_over
-from millstream.engine.saved_torrent import SavedTorrent
+from millstream.engine.restored import RestoredSession, bring_back
 from millstream.engine.session import TorrentSession
 from millstream.engine.shared import Shared
 from millstream.engine.sources import TorrentSource, load_source
@@ -43,10 +43,8 @@ from millstream.errors import (
     DuplicateTorrentError,
     EngineClosedError,
     EngineError,
-    MillstreamError,
 )
 from millstream.interfaces.disk import DiskResult
-from millstream.interfaces.network import Listener
 from millstream.interfaces.platform import Platform
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.compact import PeerAddress
@@ -88,12 +86,12 @@ class Engine:
         rng = random.Random(config.seed)
         peer_id = make_peer_id(rng)
         self.roots = StorageRootManager(rng, platform.files.root)
+        self._listeners = Listeners()
         self._tick = Tick(platform.disk)
         self._idle_watch = IdleWatch(self._members.values)
         self._limits = Limits(config.limits, platform.clock)
         self.queue = Queue(config.queue, self._members.get)
-        self._goal_watch = GoalWatch(config.goals, self._members.values, self._goal_reached)
-        self._ending: set[asyncio.Task[None]] = set()
+        self._goal_ends = GoalEnds(config.goals, self._members.values, self._end)
         self._udp = UdpTrackers(platform.network, rng, config.trackers)
         self._announce_turns = AnnounceTurns()
         self._links = Links(config, platform, self._members.get, self._members.values)
@@ -116,17 +114,26 @@ class Engine:
             client=client_name(peer_id),
             key=rng.getrandbits(32),
             next_connection=self._links.next_connection,
-            listen_port=lambda: self.listen_port,
-            families=self._families,
+            listen_port=lambda: self._listeners.port,
+            families=self._listeners.families,
         )
         self._assembly = Assembly(self._shared, self._links.connector)
         self._persistence: Persistence | None = None
         if platform.store is not None:
             self._persistence = Persistence(
-                platform.store, platform.files, platform.clock, self.roots
+                platform.store, platform.files, platform.clock, self.roots, self.queue
             )
-        self._listeners: list[Listener] = []
-        self._beat: asyncio.TimerHandle | None = None
+        self._hub = EngineHub()
+        self._heartbeat = Heartbeat(
+            [
+                self._tick.beat,
+                lambda _: self._limits.beat(),
+                self._housekeeping.beat,
+                self._idle_watch.beat,
+                self.queue.beat,
+                self._goal_ends.watch.beat,
+            ]
+        )
         self._running = False
 
     async def __aenter__(self) -> Self:
@@ -157,7 +164,7 @@ class Engine:
             # What was only handed over at the start of the last run was for that run.
             self.roots.set_default(self.roots.for_path(self._save_path).token)
         try:
-            self._listeners = await listen_everywhere(
+            await self._listeners.open(
                 self._platform.network, self.config.network, self._links.accept
             )
         except BaseException:
@@ -168,23 +175,22 @@ class Engine:
         self._limits.start()
         self._running = True
         _LOG.info("started, listens at port %s", self.listen_port)
-        self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
+        self._heartbeat.start()
 
     async def close(self) -> None:
         """Stop all torrents, finish what is at the disk, free everything. Idempotent."""
         if not self._running:
             return
-        for listener in self._listeners:
-            listener.close()
+        self._listeners.close()
         await self._housekeeping.close()
         await self.queue.close()
+        await self._goal_ends.close()
         # Together: each may wait for its trackers to hear that it stops.
         await asyncio.gather(*(self._leave(torrent) for torrent in self.torrents))
         # Not before: until the last torrent is stopped there are new attempts.
         await self._links.close()
         self._running = False
-        if self._beat is not None:
-            self._beat.cancel()
+        self._heartbeat.stop()
         self._limits.close()
         self._announce_turns.close()
         self._udp.close()
@@ -199,12 +205,7 @@ class Engine:
     @property
     def listen_port(self) -> int | None:
         """The port at which peers reach it; None if it does not listen."""
-        return self._listeners[0].address.port if self._listeners else None
-
-    def _families(self) -> tuple[int, ...]:
-        """The IP versions in which peers reach us; all, if we accept nobody."""
-        hosts = [listener.address.host for listener in self._listeners]
-        return tuple(sorted({6 if ":" in host else 4 for host in hosts})) or (4, 6)
+        return self._listeners.port
 
     @property
     def torrents(self) -> list[Torrent]:
@@ -272,6 +273,7 @@ class Engine:
         added = self._enter(source, member)
         member.add_peers(addresses, PeerSource.USER)
         member.add_peers(member.magnet.peers, PeerSource.MAGNET)
+        member.added_at = self._platform.clock.wall_time()
         member.is_stopped_by_user = not start and not seed_mode
         self.queue.entered(member)
         if self._persistence is not None:
@@ -280,6 +282,7 @@ class Engine:
             member.stage.assume_complete()
         elif start:
             await member.stage.start()
+        self._hub.emit(TorrentAdded(added))
         return added
 
     def _choose_root(self, token: str | None, save_path: str | PathLike[str] | None) -> StorageRoot:
@@ -311,6 +314,7 @@ class Engine:
         if self._torrents.get(torrent.info_hash) is not torrent:
             return
         member = self._members[torrent.info_hash]
+        self._hub.emit(TorrentRemoved(torrent, delete_data))
         await self._leave(torrent)
         if self._persistence is not None:
             await self._persistence.forget(torrent.info_hash)
@@ -358,48 +362,34 @@ class Engine:
             raise EngineError("the engine was made without a session")
         if not self._running:
             raise EngineClosedError("the engine is not running")
-        torrents: list[Torrent] = []
-        failed: dict[InfoHash, MillstreamError] = {}
         with uncollected():
-            async for info_hash, saved in self._persistence.saved():
-                if info_hash in self._members:
-                    continue
-                try:
-                    if isinstance(saved, MillstreamError):
-                        raise saved
-                    torrents.append(self._restore(saved, self._persistence))
-                except MillstreamError as error:
-                    failed[info_hash] = error
-                    _LOG.warning("the torrent %s was not restored: %s", info_hash, error)
-            if not failed:
-                self.roots.drop_unused()
+            restored = await bring_back(
+                self._persistence, self._assembly, self.roots, self._members, self._enter
+            )
             # A disk that is not mounted must be known before anybody looks for files on it.
             await self._housekeeping.look_at_roots()
-            for torrent in torrents:
+            for torrent in restored.torrents:
                 member = self._members.get(torrent.info_hash)
-                if member is not None and not member.is_stopped_by_user:
-                    await member.stage.start()
-        return RestoredSession(tuple(torrents), failed)
+                if member is not None:
+                    self._hub.emit(TorrentAdded(torrent, restored=True))
+                    if not member.is_stopped_by_user:
+                        await member.stage.start()
+        return restored
 
     async def save_session(self) -> None:
         """Save what changed now, not within a second. Raises StorageError."""
         if self._persistence is not None:
             await self._persistence.save()
 
-    def _restore(self, saved: SavedTorrent, persistence: Persistence) -> Torrent:
-        state, source = saved.state, saved.source
-        member = self._assembly.make(
-            source,
-            self.roots.find(state.root) or self.roots.for_path(state.save_path),
-            TorrentOptions.of_state(state),
-            trackers=state.trackers,
-            allow_local=state.allow_local,
-        )
-        restored = self._enter(source, member)
-        take_over(member, saved)
-        self.queue.entered(member)
-        persistence.add_restored(member, state)
-        return restored
+    # Events.
+
+    def listen(self, listener: Callable[[EngineEvent], None]) -> None:
+        """Call this with every event as it happens. It must be quick."""
+        self._hub.listen(listener)
+
+    def unlisten(self, listener: Callable[[EngineEvent], None]) -> None:
+        """Call it no more."""
+        self._hub.unlisten(listener)
 
     # Limits.
 
@@ -413,43 +403,33 @@ class Engine:
         self._limits.set(download=download, upload=upload)
 
     def configure(self, config: EngineConfig) -> None:
-        """Put into force what may change while it runs: the limits.
+        """Put into force what may change while it runs: limits, queue and goals.
 
         What was set by other ways since the engine was made, and is not changed by this, stays so.
         All other settings hold for the next engine.
         """
         self._limits.follow(self.config.limits, config.limits)
-        self.queue.configure(config.queue)
-        self._goal_watch.configure(config.goals)
+        if config.queue != self.config.queue:
+            self.queue.configure(config.queue)
+        if config.goals != self.config.goals:
+            self._goal_ends.watch.configure(config.goals)
         self.config = replace(
             self.config, limits=config.limits, queue=config.queue, goals=config.goals
         )
 
     def tick_stats(self) -> TickStats:
         """How long the ticks of the last seconds took, and what there is to do in them."""
-        count, total, longest = self._tick.meter.window(asyncio.get_running_loop().time())
-        members = self._members.values()
-        stages = [member.stage for member in members]
-        return TickStats(
-            count=count,
-            total=total,
-            longest=longest,
-            active_pieces=sum(
-                len(stage.machine.download.active)
-                for stage in stages
-                if isinstance(stage, TorrentSession)
-            ),
-            connected_peers=sum(len(member.links) for member in members),
-            active_torrents=sum(stage.is_active for stage in stages),
-        )
+        now = asyncio.get_running_loop().time()
+        return tick_stats(self._tick.meter, self._members.values(), now)
 
-    def _goal_reached(self, member: GoalMember, found: GoalReached, action: GoalAction) -> None:
-        torrent = self._torrents[member.info_hash]
-        # DATA: remove(torrent, delete_data=action is GoalAction.REMOVE_DATA)
-        ends = torrent.stop() if action is GoalAction.STOP else self.remove(torrent)
-        task = asyncio.get_running_loop().create_task(ends)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    async def _end(self, info_hash: InfoHash, action: GoalAction) -> None:
+        torrent = self._torrents.get(info_hash)
+        if torrent is None:
+            return
+        if action is GoalAction.STOP:
+            await torrent.stop()
+        else:
+            await self.remove(torrent, delete_data=action is GoalAction.REMOVE_DATA)
 
     # The tick's sources.
 
@@ -462,13 +442,3 @@ class Engine:
     def _resume(self) -> None:
         for member in self._members.values():
             member.resume()
-
-    def _on_beat(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._tick.beat(now)
-        self._limits.beat()
-        self._housekeeping.beat(now)
-        self._idle_watch.beat(now)
-        self.queue.beat(now)
-        self._goal_watch.beat(now)
-        self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)

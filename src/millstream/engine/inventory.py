@@ -17,7 +17,7 @@ from millstream.engine.preparation import make_empty_files, make_room
 from millstream.engine.resumption import CheckPlan, plan_check
 from millstream.engine.room import check_room, room_needed
 from millstream.engine.torrent_disk import TorrentDisk
-from millstream.errors import StorageError
+from millstream.errors import MillstreamError
 from millstream.interfaces.disk import Allocation, DiskResult
 from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.protocol.bitfield import every_piece
@@ -61,7 +61,7 @@ class Inventory:
         config: EngineConfig,
         found: Callable[[int], None],
         lost: Callable[[int], None],
-        failed: Callable[[StorageError], None],
+        failed: Callable[[MillstreamError], None],
         turn: CheckTurn = nullcontext,
     ) -> None:
         self._metainfo = metainfo
@@ -75,6 +75,8 @@ class Inventory:
         self._turn = turn
         self._checker: Checker | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._suspects: frozenset[int] = frozenset()
+        self._was_known = False
         self.claims: Claims | None = None
         self.plan: CheckPlan | None = None
         self.checks = 0
@@ -90,7 +92,7 @@ class Inventory:
     @property
     def is_first(self) -> bool:
         """Whether nothing was ever known of what is there."""
-        return self.claims is None and not self.checks
+        return self.claims is None and not self.checks and not self._was_known
 
     @property
     def is_taken(self) -> bool:
@@ -106,15 +108,21 @@ class Inventory:
         """Trust that these pieces are there (seed mode)."""
         self._know(have)
 
-    def look_again(self, indexes: Iterable[int], have: int) -> None:
+    def distrust(self) -> None:
+        """Believe nothing of what the last run says: the next check reads everything."""
+        self._was_known |= self.claims is not None
+        self.claims = None
+
+    def look_again(self, indexes: Iterable[int], have: Callable[[], int]) -> None:
         """Somebody deleted, cut or replaced these files while the torrent runs: see what is left.
 
         Args:
             indexes: numbers of files.
-            have: the set of the pieces that are believed to be there.
+            have: says the set of the pieces that are believed to be there.
         """
-        if not self.is_running:
-            self._run(self._look_again(list(indexes), have))
+        self._suspects = self._suspects.union(indexes)
+        if self._suspects and not self.is_running:
+            self._run(self._look_again(have))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._checking = asyncio.get_running_loop().create_task(work)
@@ -130,11 +138,6 @@ class Inventory:
         if self.is_running and self._checking is not asyncio.current_task():
             assert self._checking is not None  # noqa: S101 - it runs
             self._checking.cancel()
-
-    async def finished(self) -> None:
-        """Wait for the end of what runs."""
-        if self._checking is not None:
-            await asyncio.wait([self._checking])
 
     async def end(self) -> None:
         """Give up the check that is running."""
@@ -175,7 +178,7 @@ class Inventory:
             else:
                 await self._see_that_it_fits(have)
                 await make_room(files, placement, self._config.disk.allocation, self.choice.wants)
-        except StorageError as error:
+        except MillstreamError as error:
             self._failed(error)
             return
         finally:
@@ -214,34 +217,46 @@ class Inventory:
         )
         await check_room(self._files, self._root(), needed, self._config.storage.min_free_space)
 
-    async def _look_again(self, indexes: list[int], have: int) -> None:
-        """What is gone is told at once; what is still there is read again, and told if it is wrong."""
-        count = self._metainfo.piece_count
+    async def _look_again(self, have: Callable[[], int]) -> None:
         try:
-            # No file is open within: what is read from now on is what is there now.
-            async with self._disk.fence() as placement:
-                gone = set_of_ranges(await self._gone(indexes, placement), count)
-                touched = set_of_ranges(placement.layout.pieces_of(indexes), count)
-                self._lost(gone)
-                among = frozenset(indexes)
-                await make_room(
-                    self._files,
-                    placement,
-                    self._config.disk.allocation,
-                    lambda index: index in among and self.choice.wants(index),
-                )
-            doubtful = have & touched & ~gone
-            if doubtful:
-                checker = Checker(self._metainfo, self._disk, lambda _: None, doubtful)
-                self._checker = checker
-                self._lost(doubtful & ~await checker.run(self._files))
+            async with self._disk.arranging:
+                while self._suspects:
+                    indexes, self._suspects = sorted(self._suspects), frozenset()
+                    await self._look_at(indexes, have)
         except asyncio.CancelledError:
-            self.checked_pieces = 0  # nobody knows: all is to be checked before it goes on
+            self._look_failed()
             raise
-        except StorageError as error:
+        except MillstreamError as error:
+            self._look_failed()
             self._failed(error)
         finally:
             self._checker = None
+
+    def _look_failed(self) -> None:
+        """Nobody knows what is there: all is to be checked before it goes on."""
+        self._suspects = frozenset()
+        self.checked_pieces = 0
+
+    async def _look_at(self, indexes: list[int], have: Callable[[], int]) -> None:
+        """What is gone is told at once; what is still there is read again, and told if it is wrong."""
+        count = self._metainfo.piece_count
+        # No file is open within: what is read from now on is what is there now.
+        async with self._disk.fence() as placement:
+            gone = set_of_ranges(await self._gone(indexes, placement), count)
+            touched = set_of_ranges(placement.layout.pieces_of(indexes), count)
+            doubtful = have() & touched & ~gone
+            self._lost(gone)
+            among = frozenset(indexes)
+            await make_room(
+                self._files,
+                placement,
+                self._config.disk.allocation,
+                lambda index: index in among and self.choice.wants(index),
+            )
+        if doubtful:
+            checker = Checker(self._metainfo, self._disk, lambda _: None, doubtful)
+            self._checker = checker
+            self._lost(doubtful & ~await checker.run(self._files))
 
     async def _gone(self, indexes: list[int], placement: Placement) -> list[range]:
         """The pieces that have bytes beyond the files' ends."""

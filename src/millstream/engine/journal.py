@@ -73,6 +73,10 @@ class Journal:
 
     # The life of a torrent.
 
+    def broke(self, error: Exception) -> None:
+        """It met an error that is a mistake of ours."""
+        _TORRENT.bind(torrent=self._info_hash).error("an error within Millstream", exc_info=error)
+
     def added(self, name: str) -> None:
         """It is in the engine."""
         _TORRENT.bind(torrent=self._info_hash).info("added: %s", name)

@@ -180,6 +180,8 @@ class MagnetStage:
 
     def fail(self, error: MillstreamError) -> None:
         """Stop in the error state."""
+        if self.state in {TorrentState.ERROR, TorrentState.STOPPED}:
+            return
         self.error = error
         self._set_state(TorrentState.ERROR)
         self._membership.hub.emit(events.TorrentFailed(error))

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Sequence
 
-from millstream.core.activity import Activity
 from millstream.core.geometry import ConnectionId
-from millstream.core.goals import Goals
 from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.partial_piece import PartialPiece
@@ -29,12 +26,12 @@ from millstream.engine.extensions import Extensions
 from millstream.engine.journal import Journal
 from millstream.engine.link import Link
 from millstream.engine.liveness import tend_links
-from millstream.engine.queue import Queue
 from millstream.engine.reading import Hold
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer, Stage
+from millstream.engine.standing import Standing
 from millstream.engine.status import PeerStatus, peer_status
-from millstream.errors import RemoteProtocolError
+from millstream.errors import InternalError, MillstreamError, RemoteProtocolError
 from millstream.interfaces.disk import DiskResult
 from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
@@ -50,15 +47,7 @@ FEW_PEERS = 10
 FULL_LOOK = 300.0
 
 
-def _nobody_remembers() -> None:
-    """The torrent is not of a session."""
-
-
-async def _nothing_to_store() -> None:
-    """Nor is there a store."""
-
-
-class Membership:
+class Membership(Standing):
     """One torrent among its peers: owner of its links.
 
     Implements `engine.link.LinkOwner`, `engine.tick.Ticking` and `engine.extensions.ExtensionUser`.
@@ -80,16 +69,6 @@ class Membership:
         journal: where what happens to it goes, for the log.
         connector: tries due peers, within the limits.
         extensions: what is said by extensions.
-        is_stopped_by_user: whether it is to be stopped in the next run, too.
-        is_auto_managed: whether the queue starts and stops it.
-        is_forced: whether it runs whatever the queue says, and no goal ends it.
-        has_turn: whether it may run; the queue says so.
-        goals: its own goals; None if all are those of the engine.
-        goals_reached: whether it has seeded enough; new goals are a new beginning.
-        activity: how long it has been at work.
-        max_connections: as the user said; None: as `SwarmConfig` says.
-        changed: called when there is something new to remember; a session sets it.
-        remember: returns when all there is to remember is stored, or raises StorageError.
     """
 
     stage: Stage
@@ -106,7 +85,7 @@ class Membership:
         fetch: MetadataFetch | None = None,
     ) -> None:
         self.magnet = magnet
-        self.info_hash = magnet.info_hash
+        super().__init__(magnet.info_hash, shared.queue)
         shared.roots.assign(magnet.info_hash, root.token)
         self.allow_local = allow_local
         self.swarm = Swarm(shared.config.swarm, shared.rng)
@@ -116,16 +95,6 @@ class Membership:
         self.extensions = Extensions(self, shared, fetch)
         self.limits = shared.limits.torrent(self.wake)
         self.departed_downloaded = self.departed_uploaded = 0
-        self.is_stopped_by_user = False
-        self.is_auto_managed = True
-        self.is_forced = False
-        self.max_connections: int | None = None
-        self.has_turn = True
-        self.goals: Goals | None = None
-        self.goals_reached = False
-        self.activity = Activity()
-        self.changed: Callable[[], None] = _nobody_remembers
-        self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
         self._shared = shared
         self.connector = connector
         self._admission = Admission(
@@ -196,11 +165,6 @@ class Membership:
         return self.stage.is_active
 
     @property
-    def queue(self) -> Queue:
-        """The engine's queue."""
-        return self._shared.queue
-
-    @property
     def wants_seeds(self) -> bool:
         """Whether peers that have everything are of any use."""
         return not self.stage.is_complete
@@ -221,8 +185,10 @@ class Membership:
 
     def state_changed(self, before: TorrentState, after: TorrentState) -> None:
         """Tell everyone who waits, and the trackers."""
+        if after is TorrentState.SEEDING and self.completed_at is None:
+            self.completed_at = self._shared.platform.clock.wall_time()
         self.activity.state_changed(after, asyncio.get_running_loop().time())
-        self._shared.queue.changed()
+        self.queue.changed()
         self.hub.emit(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
             self.hub.emit(events.TorrentCompleted())
@@ -260,11 +226,6 @@ class Membership:
             return 0.0, 0.0
         status = self.stage.status()
         return status.download_rate, status.upload_rate
-
-    def check_turn(self) -> AbstractAsyncContextManager[None]:
-        """A turn to read its files."""
-        is_exempt = self.is_forced or not self.is_auto_managed
-        return self._shared.queue.checks.turn(self.info_hash, is_exempt=is_exempt)
 
     def close(self) -> None:
         """The torrent leaves the engine."""
@@ -450,6 +411,13 @@ class Membership:
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers."""
         self.stage.output(now)
+
+    def broke(self, error: Exception) -> None:
+        """Something raised what it should not have: stop in the error state, and say so."""
+        if not isinstance(error, MillstreamError):
+            self.journal.broke(error)
+            error = InternalError(f"an error within Millstream: {error!r}")
+        self.stage.fail(error)
 
     def hold(self, now: float) -> None:
         """The disk took all it can: read no more from the peers."""

@@ -14,6 +14,7 @@ from functools import partial
 from millstream.engine.kept_peers import peers_to_keep
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import encode_partial
+from millstream.engine.queue import Queue
 from millstream.engine.resumption import dated
 from millstream.engine.saved_torrent import SavedTorrent, load_saved
 from millstream.engine.session import TorrentSession
@@ -73,13 +74,20 @@ class Persistence:
         files: flushes and describes their files.
         clock: for what must mean the same in the next run.
         roots: where torrents are; saved with them.
+        queue: says their order.
     """
 
     def __init__(
-        self, store: SessionStore, files: FileSystem, clock: LocalClock, roots: StorageRootManager
+        self,
+        store: SessionStore,
+        files: FileSystem,
+        clock: LocalClock,
+        roots: StorageRootManager,
+        queue: Queue,
     ) -> None:
         self._store = store
         self._roots = roots
+        self._queue = queue
         self._roots_record = RootsRecord()
         self._are_roots_due = False
         self._files = files
@@ -108,6 +116,7 @@ class Persistence:
         self._order = {each: None for each in known if each in there} | there
         self._roots_record.restore(self._roots)
         self._roots.changed = self._roots_changed
+        self._queue.moved = self._order_changed
         self._is_open = True
         self._next_beat = asyncio.get_running_loop().time() + BEAT
         self._schedule()
@@ -127,7 +136,7 @@ class Persistence:
             save_path=member.root.path,
             root=member.root.token,
             magnet=None if isinstance(member.stage, TorrentSession) else str(member.magnet),
-            added_at=int(self._clock.wall_time()),
+            added_at=int(member.added_at),
             trackers=tuple(trackers),
             selection=options.selection,
             sequential=options.sequential,
@@ -216,6 +225,10 @@ class Persistence:
         else:
             self._due[keeper] = None
 
+    def _order_changed(self) -> None:
+        self._is_index_due = True
+        self._schedule()
+
     async def _remember(self, keeper: TorrentKeeper) -> None:
         self._due[keeper] = None
         while keeper in self._due:
@@ -301,7 +314,9 @@ class Persistence:
                     # One torrent's trouble must not keep the others from being saved.
                     _LOG.exception("%s cannot be saved", keeper.member.info_hash)
             if is_index_due:
-                batch[INDEX_KEY] = encode_index(self._order)
+                # Those that could not be restored are in no queue, and keep to the end.
+                order = dict.fromkeys(each for each in self._queue.order if each in self._order)
+                batch[INDEX_KEY] = encode_index(order | self._order)
             if are_roots_due:
                 self._roots_record = self._roots_record.updated(self._roots)
                 batch[ROOTS_KEY] = self._roots_record.encode()
@@ -319,8 +334,9 @@ class Persistence:
                 keeper.saved = states.get(keeper, keeper.saved)
 
     def _observed(self, keeper: TorrentKeeper) -> ResumeState:
-        keeper.observe(asyncio.get_running_loop().time(), FLUSH_INTERVAL)
-        return keeper.snapshot(self._clock.wall_time())
+        now = asyncio.get_running_loop().time()
+        keeper.observe(now, FLUSH_INTERVAL)
+        return keeper.snapshot(now, self._clock.wall_time())
 
     def _other_entries(self, keeper: TorrentKeeper) -> dict[str, bytes | None]:
         """What is to be stored of a torrent besides its state."""

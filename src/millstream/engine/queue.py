@@ -87,12 +87,14 @@ class Queue:
         config: the limits; `configure` changes them.
         order: of all torrents; only looked at from outside.
         checks: the turns of those that read their files.
+        moved: called when the user changed the order.
     """
 
     def __init__(self, config: QueueConfig, find: Callable[[InfoHash], QueueMember | None]) -> None:
         self.config = config
         self.order: QueueOrder[InfoHash] = QueueOrder()
         self.checks = CheckTurns(config.active_checks, self.order.position)
+        self.moved: Callable[[], None] = _nobody_cares
         self._find = find
         self._turns: dict[InfoHash, Turn] = {}
         self._transitions: dict[QueueMember, asyncio.Task[None]] = {}
@@ -144,17 +146,21 @@ class Queue:
     def move(self, torrents: Iterable[InfoHash], where: QueueMove) -> None:
         """Change the order. Raises KeyError for a torrent that is not here."""
         if self.order.move(torrents, where):
-            self._changed_by_user()
+            self._reordered()
 
     def place(self, torrent: InfoHash, position: int) -> None:
         """Move one to a position, from 0. Raises KeyError for a torrent that is not here."""
         if self.order.place(torrent, position):
-            self._changed_by_user()
+            self._reordered()
 
     def arrange(self, torrents: Iterable[InfoHash]) -> None:
         """Restore an order; torrents that are not in it stay behind those that are."""
         if self.order.arrange(torrents):
-            self._changed_by_user()
+            self._reordered()
+
+    def _reordered(self) -> None:
+        self.moved()
+        self._changed_by_user()
 
     def _changed_by_user(self) -> None:
         self._is_due = self._at_once = True
@@ -256,6 +262,10 @@ class Queue:
             _LOG.bind(torrent=member.info_hash).warning("its turn failed: %s", error)
         finally:
             del self._transitions[member]
+
+
+def _nobody_cares() -> None:
+    """The order is not remembered."""
 
 
 def _is_exempt(member: QueueMember) -> bool:

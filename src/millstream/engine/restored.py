@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from millstream.core.goals import Goals
 from millstream.core.swarm import PeerSource
+from millstream.engine.assembly import Assembly
 from millstream.engine.kept_peers import restore_peers
 from millstream.engine.membership import Membership
+from millstream.engine.persistence import Persistence
 from millstream.engine.saved_torrent import SavedTorrent
 from millstream.engine.session import TorrentSession
 from millstream.engine.torrent import Torrent
+from millstream.engine.torrent_options import TorrentOptions
 from millstream.errors import ConfigError, MillstreamError
+from millstream.logging.component_logger import component_logger
 from millstream.protocol.infohash import InfoHash
+from millstream.protocol.magnet import Magnet
+from millstream.protocol.metainfo import Metainfo
+from millstream.storage.roots import StorageRootManager
+
+_LOG = component_logger("engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +39,65 @@ class RestoredSession:
     failed: Mapping[InfoHash, MillstreamError]
 
 
+async def bring_back(
+    persistence: Persistence,
+    assembly: Assembly,
+    roots: StorageRootManager,
+    known: Container[InfoHash],
+    enter: Callable[[Metainfo | Magnet, Membership], Torrent],
+) -> RestoredSession:
+    """Put together the torrents of the last run that are not known yet; none is started.
+
+    Args:
+        persistence: has them.
+        assembly: makes them.
+        roots: where they are.
+        known: torrents that are here already.
+        enter: lets a torrent be one of the engine's.
+
+    Raises:
+        StorageError: the session cannot be read.
+    """
+    torrents: list[Torrent] = []
+    failed: dict[InfoHash, MillstreamError] = {}
+    async for info_hash, saved in persistence.saved():
+        if info_hash in known:
+            continue
+        try:
+            if isinstance(saved, MillstreamError):
+                raise saved
+            state = saved.state
+            member = assembly.make(
+                saved.source,
+                roots.find(state.root) or roots.for_path(state.save_path),
+                TorrentOptions.of_state(state),
+                trackers=state.trackers,
+                allow_local=state.allow_local,
+            )
+        except MillstreamError as error:
+            failed[info_hash] = error
+            _LOG.warning("the torrent %s was not restored: %s", info_hash, error)
+            continue
+        torrents.append(enter(saved.source, member))
+        take_over(member, saved)
+        member.queue.entered(member)
+        persistence.add_restored(member, state)
+    if not failed:
+        roots.drop_unused()
+    return RestoredSession(tuple(torrents), failed)
+
+
 def take_over(member: Membership, saved: SavedTorrent) -> None:
     """Let a torrent that has just entered the engine be what it was."""
     state = saved.state
     member.is_stopped_by_user = state.stopped
     member.is_auto_managed = state.auto_managed
     member.is_forced = state.forced
+    member.goals = None if state.goals is None else Goals.from_dict(state.goals)
+    member.goals_reached = state.goals_reached
+    member.activity.restore(state.active_seconds, state.seeding_seconds)
+    member.added_at = state.added_at
+    member.completed_at = state.completed_at
     if state.max_peers:
         member.limit_connections(state.max_peers)
     member.departed_downloaded = state.downloaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
@@ -434,21 +435,31 @@ class TorrentSession:
         """Phase 1: the disk's results."""
         self.disk.delivered(len(results))
         for result in results:
-            job = result.job
-            if result.error is not None and not isinstance(job, Hash):
-                self._troubled(job, result.error)
-            if isinstance(job, VerifiedWrite):
-                if result.outcome is Outcome.SUCCESS:
-                    self.machine.piece_written(job.piece)
-                elif result.outcome is Outcome.HASH_MISMATCH:
-                    self.machine.piece_mismatched(job.piece)
-                else:
-                    self.machine.piece_unwritten(job.piece)
-            elif isinstance(job, Hash):
-                self.inventory.take(result)
-            else:
-                self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
+            try:
+                self._take(result)
+            except Exception as error:  # noqa: BLE001 - it is logged whole
+                # All results must be taken all the same: `stop` waits for them.
+                self._membership.broke(error)
+                if isinstance(result.job, VerifiedWrite):
+                    with suppress(KeyError):
+                        self.machine.piece_unwritten(result.job.piece)
         self._tell_change()
+
+    def _take(self, result: DiskResult) -> None:
+        job = result.job
+        if result.error is not None and not isinstance(job, Hash):
+            self._troubled(job, result.error)
+        if isinstance(job, VerifiedWrite):
+            if result.outcome is Outcome.SUCCESS:
+                self.machine.piece_written(job.piece)
+            elif result.outcome is Outcome.HASH_MISMATCH:
+                self.machine.piece_mismatched(job.piece)
+            else:
+                self.machine.piece_unwritten(job.piece)
+        elif isinstance(job, Hash):
+            self.inventory.take(result)
+        else:
+            self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
 
     def process(self, now: float) -> bool:
         """Phase 2: what time brings about; whether this was a beat."""

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from millstream.engine.tick_meter import TickMeter
 from millstream.interfaces.disk import DiskQueue, DiskResult
+from millstream.logging.component_logger import component_logger
+
+_LOG = component_logger("engine")
 
 
 class Ticking(Protocol):
@@ -35,6 +39,9 @@ class Ticking(Protocol):
 
     def rests_until(self, now: float) -> float:
         """When time alone will bring something about: now or before, later, or never (infinity)."""
+
+    def broke(self, error: Exception) -> None:
+        """One of the above raised what it should not have: give up, and leave the others alone."""
 
 
 class Tick:
@@ -73,15 +80,18 @@ class Tick:
                 del self._resting[torrent]
                 self.wake(torrent)
             self._next_rise = min(self._resting.values(), default=math.inf)
-        for torrent in list(self._awake):
-            until = torrent.rests_until(now)
-            if until <= now:
-                self.wake(torrent)
-                continue
-            del self._awake[torrent]
-            if until < math.inf:
-                self._resting[torrent] = until
-                self._next_rise = min(self._next_rise, until)
+        self._for_each(list(self._awake), lambda torrent: self._let_rest(torrent, now))
+
+    def _let_rest(self, torrent: Ticking, now: float) -> None:
+        """Wake a torrent, or let it rest for as long as it may."""
+        until = torrent.rests_until(now)
+        if until <= now:
+            self.wake(torrent)
+            return
+        del self._awake[torrent]
+        if until < math.inf:
+            self._resting[torrent] = until
+            self._next_rise = min(self._next_rise, until)
 
     def forget(self, torrent: Ticking) -> None:
         """The torrent leaves the engine."""
@@ -113,24 +123,36 @@ class Tick:
     def gather(self) -> None:
         """Phase 1: the disk's results. Bytes from peers were taken in as they came."""
         results, self._results = self._results, {}
-        for torrent, batch in results.items():
-            torrent.gather(batch)
+        self._for_each(results, lambda torrent: torrent.gather(results[torrent]))
 
     def process(self, now: float) -> None:
         """Phase 2: timeouts, slots, interest, new connections."""
-        for torrent in self._running:
-            torrent.process(now)
+        self._for_each(self._running, lambda torrent: torrent.process(now))
 
     def request(self, now: float) -> None:
         """Phase 3: top up the request queues."""
-        for torrent in self._running:
-            torrent.request(now)
+        self._for_each(self._running, lambda torrent: torrent.request(now))
 
     def output(self, now: float) -> None:
         """Phase 4: whole pieces, haves, answers."""
-        for torrent in self._running:
-            torrent.output(now)
+        self._for_each(self._running, lambda torrent: torrent.output(now))
 
     def write(self) -> None:
         """Phase 5: everything for the disk, at once."""
         self._disk.flush()
+
+    def _for_each(self, torrents: Iterable[Ticking], act: Callable[[Ticking], None]) -> None:
+        """Do it with all. One that breaks hinders no other; a try costs nothing where all is well."""
+        for torrent in torrents:
+            try:
+                act(torrent)
+            except Exception as error:  # noqa: BLE001 - it is logged whole, by the torrent
+                self._give_up(torrent, error)
+
+    def _give_up(self, torrent: Ticking, error: Exception) -> None:
+        # Or it would break again in every beat. Once it is started again, that wakes it.
+        self._awake.pop(torrent, None)
+        try:
+            torrent.broke(error)
+        except Exception:
+            _LOG.exception("a torrent broke, and could not be stopped")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from millstream.interfaces.disk import DiskQueue, Hash, Read, VerifiedWrite
+from millstream.interfaces.disk import DiskQueue, Extent, Hash, Read, VerifiedWrite
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.placement import Placement
 from millstream.storage.placement_record import PlacementRecord
@@ -35,7 +35,7 @@ class TorrentDisk:
     """
 
     __slots__ = (
-        *("_disk", "_idle", "_lock", "_torrent", "_waiting"),
+        *("_arranging", "_disk", "_idle", "_lock", "_may_read", "_reads", "_torrent", "_waiting"),
         *("changes", "in_flight", "is_fenced", "placement", "record"),
     )
 
@@ -44,7 +44,11 @@ class TorrentDisk:
         self._disk = disk
         self._waiting: list[Callable[[], None]] = []
         self._idle: asyncio.Event | None = None
+        # Made when needed: most torrents are never rearranged.
         self._lock: asyncio.Lock | None = None
+        self._arranging: asyncio.Lock | None = None
+        self._reads = 0
+        self._may_read = False
         self.placement = placement
         self.changes = 0
         self.record = PlacementRecord()
@@ -57,21 +61,20 @@ class TorrentDisk:
             self._waiting.append(partial(self.write, piece, data, expected_digest))
             return
         self.in_flight += 1
-        placement = self.placement
-        extents = placement.piece_extents(piece)
+        root, extents = self.placement.root, self._piece_extents(piece)
         self._disk.submit_write(
-            VerifiedWrite(self._torrent, piece, placement.root, data, expected_digest, extents)
+            VerifiedWrite(self._torrent, piece, root, data, expected_digest, extents)
         )
 
     def read(self, offset: int, into: memoryview, tag: object) -> None:
         """Read the torrent's bytes from `offset` on; `into` is borrowed until the result is here."""
-        if self.is_fenced:
+        if self.is_fenced and not self._may_read:
             self._waiting.append(partial(self.read, offset, into, tag))
             return
         self.in_flight += 1
-        placement = self.placement
-        extents = placement.extents(offset, len(into))
-        self._disk.submit_read(Read(self._torrent, placement.root, extents, into, tag))
+        self._reads += 1
+        extents = self._extents(offset, len(into))
+        self._disk.submit_read(Read(self._torrent, self.placement.root, extents, into, tag))
 
     def hash(self, piece: int) -> None:
         """Hash a piece as it is on the disk."""
@@ -79,50 +82,85 @@ class TorrentDisk:
             self._waiting.append(partial(self.hash, piece))
             return
         self.in_flight += 1
+        extents = self._piece_extents(piece)
+        self._disk.submit_hash(Hash(self._torrent, piece, self.placement.root, extents))
+
+    def _piece_extents(self, piece: int) -> tuple[Extent, ...]:
+        layout = self.placement.layout
+        offset = piece * layout.piece_length
+        return self._extents(offset, min(layout.piece_length, layout.total_length - offset))
+
+    def _extents(self, offset: int, length: int) -> tuple[Extent, ...]:
         placement = self.placement
-        extents = placement.piece_extents(piece)
-        self._disk.submit_hash(Hash(self._torrent, piece, placement.root, extents))
+        try:
+            return placement.extents(offset, length)
+        except IndexError:
+            # It was asked for before its file was put in the parts file: it is looked for in the
+            # file itself, and not there.
+            spans = placement.layout.spans(offset, length)
+            return tuple([Extent(placement.own_path(index), at, run) for index, at, run in spans])
 
     def flush(self) -> None:
         """Hand over what was asked for, if no tick is about to."""
         self._disk.flush()
 
-    def delivered(self, count: int) -> None:
-        """So many results came."""
+    def delivered(self, count: int, reads: int = 0) -> None:
+        """So many results came, and so many of them were of reads."""
         self.in_flight -= count
-        if not self.in_flight and self._idle is not None:
+        self._reads -= reads
+        if self._idle is not None:
             self._idle.set()
 
     def release(self) -> None:
         """Keep none of the files open."""
-        self._disk.release(self.placement.root, stored_paths(self.placement))
+        self._disk.release(self.placement.root, self.placement.all_paths)
+
+    @property
+    def arranging(self) -> asyncio.Lock:
+        """Held by whoever rearranges files, or finds out what is in them."""
+        if self._arranging is None:
+            self._arranging = asyncio.Lock()
+        return self._arranging
 
     @asynccontextmanager
-    async def fence(self) -> AsyncIterator[Placement]:
-        """No job is at the disk within, no file is open, and the placement may be changed."""
+    async def fence(self, *, reads_go_on: bool = False) -> AsyncIterator[Placement]:
+        """No job is at the disk within, no file is open, and the placement may be changed.
+
+        Args:
+            reads_go_on: that holds for jobs that write, until `hold_reads` is called within.
+        """
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
-            self.is_fenced = True
+            self.is_fenced, self._may_read = True, reads_go_on
             try:
-                self.flush()
-                await self._drained()
-                self.release()
+                await self._rest()
                 yield self.placement
             finally:
                 self.changes += 1
-                self.is_fenced = False
+                self.is_fenced = self._may_read = False
                 waiting, self._waiting = self._waiting, []
                 for submit in waiting:
                     submit()
                 self.flush()
 
-    async def _drained(self) -> None:
+    async def hold_reads(self) -> None:
+        """Within a fence: from now on reads wait, too."""
+        self._may_read = False
+        await self._rest()
+
+    async def idle(self) -> None:
+        """Return when no job is at the disk."""
+        self.flush()
         while self.in_flight:
-            self._idle = asyncio.Event()
-            await self._idle.wait()
-        self._idle = None
+            await self._next_delivery()
 
+    async def _rest(self) -> None:
+        self.flush()
+        while self.in_flight - (self._reads if self._may_read else 0):
+            await self._next_delivery()
+        self.release()
 
-def stored_paths(placement: Placement) -> tuple[str, ...]:
-    """All paths at which there are or will be bytes of the torrent."""
-    return (*placement.paths, placement.parts_path) if placement.in_parts else placement.paths
+    async def _next_delivery(self) -> None:
+        self._idle = self._idle or asyncio.Event()
+        self._idle.clear()
+        await self._idle.wait()

@@ -163,8 +163,8 @@ class TorrentKeeper:
         self._flushed |= pieces & self._have
         self._written &= ~self._flushed
 
-    def snapshot(self, wall_time: float) -> ResumeState:
-        """The torrent as it is now; `wall_time` is in seconds since the epoch."""
+    def snapshot(self, now: float, wall_time: float) -> ResumeState:
+        """The torrent as it is: at `now` of the loop, and seconds since the epoch."""
         member, session = self.member, self.session
         state = replace(
             self._state,
@@ -173,6 +173,11 @@ class TorrentKeeper:
             max_peers=member.max_connections,
             auto_managed=member.is_auto_managed,
             forced=member.is_forced,
+            goals=None if member.goals is None else member.goals.to_dict(),
+            goals_reached=member.goals_reached,
+            active_seconds=int(member.activity.active_seconds(now)),
+            seeding_seconds=int(member.activity.seeding_seconds(now)),
+            completed_at=None if member.completed_at is None else int(member.completed_at),
             stopped=member.is_stopped_by_user,
             allow_local=member.allow_local,
             uploaded=member.departed_uploaded,
@@ -182,15 +187,11 @@ class TorrentKeeper:
         )
         if session is not None:
             status = session.status()
-            completed_at = state.completed_at
-            if completed_at is None and self._checks and session.machine.is_complete:
-                completed_at = int(wall_time)
             state = replace(
                 state,
                 magnet=None,
                 uploaded=status.uploaded,
                 downloaded=status.downloaded,
-                completed_at=completed_at,
                 selection=None,
                 priorities=session.rearranging.choice.priorities,
                 first_last=session.rearranging.choice.first_last,

@@ -30,6 +30,7 @@ class Outbox:
     Attributes:
         packed: whether a message may hold several frames.
         is_full: whether too much waits.
+        waiting_bytes: how much waits, what is being sent included.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Outbox:
         self._send = send
         self._full_changed = full_changed
         self._frames: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -59,9 +60,9 @@ class Outbox:
             header = frame_length(len(header) + sum(map(len, payload))) + header
         frame = b"".join((header, *payload))
         self._frames.append(frame)
-        self._waiting_bytes += len(frame)
+        self.waiting_bytes += len(frame)
         self._wake.set()
-        if not self.is_full and self._waiting_bytes > MAX_WAITING_BYTES:
+        if not self.is_full and self.waiting_bytes > MAX_WAITING_BYTES:
             self.is_full = True
             self._full_changed()
 
@@ -98,7 +99,7 @@ class Outbox:
         return b"".join(gathered) if len(gathered) > 1 else message
 
     def _sent(self, length: int) -> None:
-        self._waiting_bytes -= length
-        if self.is_full and self._waiting_bytes < RESUME_BELOW:
+        self.waiting_bytes -= length
+        if self.is_full and self.waiting_bytes < RESUME_BELOW:
             self.is_full = False
             self._full_changed()

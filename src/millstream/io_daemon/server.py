@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import socket
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
-from millstream.errors import ConfigError, NetworkError
+from millstream.errors import ConfigError
 from millstream.http_server.bounded import BoundedServer
 from millstream.http_server.gate import RequestGate, bearer_token
 from millstream.http_server.refusal import Refusal
-from millstream.io_daemon.bodies import BODY_TIME
 from millstream.io_daemon.config import IoDaemonConfig
 from millstream.io_daemon.cors import answer_headers, preflight_headers
 from millstream.io_daemon.counters import Counters
@@ -25,9 +21,10 @@ from millstream.io_daemon.disk_batches import DiskBatches
 from millstream.io_daemon.failures import refusal_of
 from millstream.io_daemon.file_calls import FileCalls
 from millstream.io_daemon.http_files import HttpFiles
-from millstream.io_daemon.io_server import IoServer
+from millstream.io_daemon.io_server import IoServer, roots_view
 from millstream.io_daemon.lent_files import LentFiles
 from millstream.io_daemon.lent_roots import LentRoots
+from millstream.io_daemon.listening import bind_tcp, bind_unix, remove_unix
 from millstream.io_daemon.network_interfaces import network_interfaces
 from millstream.io_daemon.parent import ParentWatch
 from millstream.io_daemon.rpc_info import Profile, read_profile
@@ -52,9 +49,217 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_HOSTILE = {"BadHost", "HostNotAllowed", "OriginNotAllowed", "TokenRequired", "WrongToken"}
+_OTHERS = {
+    *("/health", "/io", "/stats", "/roots", "/network/interfaces", "/control/ping"),
+    *("/control/shutdown", "/roots/reload", "/api/read-rpc-info-from-disk"),
+}
 _NO_TOKEN = {("GET", "/health"), ("GET", "/io")}
 
 _LOG = component_logger("io_daemon")
 _HTTP_LOG = logging.getLogger("millstream.io_daemon.http")
 
-assert BODY_TIME > HEADER_TIME  # noqa: S101 - the one does not end the other
+
+class IoDaemon:
+    """Use it as an async context manager.
+
+    Args:
+        config: what is lent, where, and to whom.
+
+    Attributes:
+        counters: what is lent at the moment.
+        roots: the directories that are lent.
+    """
+
+    def __init__(self, config: IoDaemonConfig) -> None:
+        self.config = config
+        self.counters = Counters()
+        self.roots = LentRoots(config.roots)
+        self._files = LentFiles(self.roots)
+        self._batches = DiskBatches(self._files, self.roots.get, config.disk)
+        self._calls = FileCalls(self._files, self._batches)
+        self._http_files = HttpFiles(self.roots, self._files, self._calls)
+        self._gate = RequestGate(config.token, config.allowed_hosts, is_loopback=config.is_loopback)
+        self._gate.origins = frozenset(origin.lower() for origin in config.origins)
+        self._io = IoServer(
+            self._gate, self.counters, self._batches, self._calls, self.roots, self.stats
+        )
+        self._runner: web.ServerRunner | None = None
+        self._ended = asyncio.Event()
+        self._parent = (
+            None if config.parent_pid is None else ParentWatch(config.parent_pid, self._ended.set)
+        )
+        self._unix_socket: Path | None = None
+        self._started_at = 0.0
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            NetworkError: it cannot.
+            ConfigError: the file with more roots is none.
+            OSError: it cannot be read.
+        """
+        self._started_at = asyncio.get_running_loop().time()
+        try:
+            await self.reload()
+            self._batches.start()
+            await self._listen()
+        except BaseException:
+            await self._close()
+            raise
+        if self._parent is not None:
+            self._parent.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 if at a Unix socket only."""
+        return self._port
+
+    async def wait_ended(self) -> None:
+        """Return when a client has asked for the end, or the parent is gone."""
+        await self._ended.wait()
+
+    async def reload(self) -> None:
+        """Read again which directories are lent to whom. Raises ConfigError and OSError."""
+        config = self.config
+        profile = Profile()
+        if config.rpc_info is not None:
+            path = Path(config.rpc_info)
+            profile = await asyncio.to_thread(read_profile, path, config.install_id)
+        known = {root.token for root in config.roots}
+        added = [root for root in profile.roots if root.token not in known]
+        self.roots.replace([*config.roots, *added])
+        origins = [*config.origins]
+        if profile.extension_id:
+            origins.append(f"chrome-extension://{profile.extension_id}")
+        self._gate.origins = frozenset(origin.lower() for origin in origins)
+        self._io.tell_roots()
+
+    def stats(self) -> dict[str, int]:
+        """What is lent at the moment."""
+        return self.counters.view(asyncio.get_running_loop().time() - self._started_at)
+
+    async def _listen(self) -> None:
+        config = self.config
+        server = BoundedServer(
+            self._respond,
+            _HTTP_LOG,
+            max_connections=MAX_CONNECTIONS,
+            connection_time=HEADER_TIME,
+            only_until_request=True,
+            keep_alive_time=KEEP_ALIVE_TIME,
+            lingering_time=LINGERING_TIME,
+            max_header_length=MAX_HEADER_LENGTH,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
+        await self._runner.setup()
+        if config.host is not None:
+            opened = bind_tcp(config.host, config.port, MAX_CONNECTIONS)
+            self._port = opened.getsockname()[1]
+            await web.SockSite(self._runner, opened).start()
+        if config.unix_socket is not None:
+            opened = bind_unix(Path(config.unix_socket), MAX_CONNECTIONS)
+            self._unix_socket = Path(config.unix_socket)
+            await web.SockSite(self._runner, opened).start()
+
+    async def _close(self) -> None:
+        if self._parent is not None:
+            self._parent.stop()
+        await self._io.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+            if self._unix_socket is not None:
+                remove_unix(self._unix_socket)
+        self._calls.close()
+        await self._batches.close()
+
+    # Requests.
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        allowed: str | None = None
+        try:
+            hosts = request.headers.getall("Host", [])
+            self._gate.check_site(hosts, origin, request.headers.get("Sec-Fetch-Site"))
+            allowed = origin
+            request["headers"] = _HEADERS | answer_headers(allowed)
+            response = await self._carry_out(request, origin)
+        except Exception as error:  # noqa: BLE001 - the last resort: one request must not end it
+            response = _refused(request, error)
+        if not response.prepared:
+            response.headers.update(_HEADERS | answer_headers(allowed))
+        return response
+
+    async def _carry_out(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
+        method, path = request.method, request.path
+        if method == "OPTIONS":
+            asks = "Access-Control-Request-Private-Network" in request.headers
+            return web.Response(status=204, headers=preflight_headers(origin, private_network=asks))
+        if (method, path) not in _NO_TOKEN:
+            token = request.headers.get("X-JST-Auth") or bearer_token(
+                request.headers.get("Authorization")
+            )
+            self._gate.check_token(token, request.remote)
+        found = self._http_files.find(method, path)
+        if found is not None:
+            handler, rest = found
+            return await handler(request, rest)
+        match method, path:
+            case "GET", "/health":
+                return web.Response(text="ok")
+            case "GET", "/io":
+                return await self._io.serve(request)
+            case "GET", "/stats":
+                return web.json_response(self.stats())
+            case "GET", "/roots":
+                return web.json_response(roots_view(self.roots))
+            case "GET", "/network/interfaces":
+                return web.json_response(network_interfaces())
+            case "POST", "/control/ping":
+                return web.Response(text="pong")
+            case "POST", "/control/shutdown":
+                # The answer goes out first: closing waits for requests in progress.
+                self._ended.set()
+                return web.json_response({"ok": True})
+            case "POST", "/roots/reload" | "/api/read-rpc-info-from-disk":
+                try:
+                    await self.reload()
+                except ConfigError as error:
+                    raise Refusal(500, "BadRpcInfo", str(error)) from error
+                return web.json_response({})
+        known = path in _OTHERS
+        raise Refusal(
+            405 if known else 404,
+            "MethodNotAllowed" if known else "NotFound",
+            f"{method} {path[:80]!r}: there is no such route here",
+        )
+
+
+def _refused(request: web.BaseRequest, error: Exception) -> web.Response:
+    if isinstance(error, ConnectionError):
+        raise error  # the client is gone
+    refusal = refusal_of(error)
+    if refusal is None:
+        _LOG.error("%s %s failed", request.method, request.path, exc_info=error)
+        refusal = Refusal(500, "InternalError", "an error of the daemon; its log has it")
+    elif refusal.status >= 500:
+        _LOG.warning("%s %s: %s", request.method, request.path, refusal)
+    response = web.json_response(refusal.body(), status=refusal.status)
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="millstream"'
+    if refusal.code in _HOSTILE:
+        # What is left of such a request is not worth reading.
+        response.force_close()
+    return response

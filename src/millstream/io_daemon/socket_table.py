@@ -124,9 +124,7 @@ class SocketTable:
 
     def _connect(self, frame: Frame) -> None:
         place = Place.parse(frame.payload)
-        if place.socket in self._connecting:
-            raise MalformedFrameError(f"socket {place.socket} is connecting already")
-        self._check_free(place.socket, self._streams)
+        self._check_free(place.socket)
         task = asyncio.ensure_future(self._connect_in_time(place, frame.request))
         self._connecting[place.socket] = task
         self._counters.pending_connects += 1
@@ -203,13 +201,16 @@ class SocketTable:
     def _secure(self, frame: Frame) -> None:
         asked = Secure.parse(frame.payload)
         stream = self._streams.get(asked.socket)
-        try:
-            if stream is None:
-                raise NetworkError(f"there is no socket {asked.socket}")
-            stream.secure(frame.request, asked.host, skips_validation=asked.skips_validation)
-        except NetworkError as error:
-            answer = Secured(asked.socket, 1, str(error)).encode()
-            self._outbox.put(Opcode.TCP_SECURED, frame.request, answer)
+        why = f"there is no socket {asked.socket}"
+        if stream is not None:
+            try:
+                stream.secure(frame.request, asked.host, skips_validation=asked.skips_validation)
+            except NetworkError as error:
+                why = str(error)
+            else:
+                return
+        answer = Secured(asked.socket, 1, why).encode()
+        self._outbox.put(Opcode.TCP_SECURED, frame.request, answer)
 
     def _add_credit(self, frame: Frame) -> None:
         number, length = Credit.parse(frame.payload)
@@ -224,7 +225,7 @@ class SocketTable:
 
     def _listen(self, frame: Frame) -> None:
         place = Place.parse(frame.payload)
-        self._check_free(place.socket, self._listeners)
+        self._check_free(place.socket, listener=True)
         self._listeners[place.socket] = None
         task = asyncio.ensure_future(self._start_listening(place, frame.request))
         self._tasks.add(task)
@@ -268,7 +269,7 @@ class SocketTable:
 
     def _bind(self, frame: Frame) -> None:
         place = Place.parse(frame.payload)
-        self._check_free(place.socket, self._datagrams)
+        self._check_free(place.socket)
         address = PeerAddress(_bare(place.host) or _ANYWHERE, place.port)
         try:
             bound = DatagramSocket(place.socket, address, self._received, self._window)
@@ -313,15 +314,18 @@ class SocketTable:
     # Within.
 
     def _count(self) -> int:
-        tables = (self._streams, self._connecting, self._listeners, self._datagrams)
-        return sum(map(len, tables))
+        return (
+            len(self._streams) + len(self._connecting) + len(self._listeners) + len(self._datagrams)
+        )
 
-    def _check_free(
-        self,
-        number: int,
-        table: dict[int, StreamSocket] | dict[int, Listener | None] | dict[int, DatagramSocket],
-    ) -> None:
-        if number in table:
+    def _check_free(self, number: int, *, listener: bool = False) -> None:
+        """Raise MalformedFrameError if the client cannot have a socket of this number."""
+        taken = (
+            number in self._listeners
+            if listener
+            else number in self._streams or number in self._connecting or number in self._datagrams
+        )
+        if taken:
             raise MalformedFrameError(f"socket {number} is there already")
         if self._window is not None and number >= FIRST_ACCEPTED:
             raise MalformedFrameError(f"socket {number} is one of the server's numbers")

@@ -213,14 +213,16 @@ class Control:
         self._entered(torrent, is_new=True)
         return torrent
 
-    async def remove(self, torrent: Torrent) -> None:
-        """Stop a torrent and forget it; its files stay."""
+    async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
+        """Stop a torrent and forget it; raises StorageError if not all its files can be deleted."""
         # While it is here: then it has a place.
         left = [observer.torrent_leaving(torrent) for observer in self._observers]
-        await self.engine.remove(torrent)
-        self.feed.tell({"type": "torrentRemoved", "id": str(torrent.info_hash)})
-        for tell in left:
-            tell()
+        try:
+            await self.engine.remove(torrent, delete_data=delete_data)
+        finally:
+            self.feed.tell({"type": "torrentRemoved", "id": str(torrent.info_hash)})
+            for tell in left:
+                tell()
 
     def set_limits(self, fields: Fields) -> None:
         """Set the limits of all torrents together, or those that are named; raises Refusal."""

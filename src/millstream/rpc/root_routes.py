@@ -57,6 +57,13 @@ async def _repoint(ask: Ask) -> Json:
     return root_view(roots, roots.repoint(ask.name, path))
 
 
+async def _accept(ask: Ask) -> Json:
+    ask.fields.finish()
+    engine = ask.control.engine
+    await engine.accept_root(ask.name)
+    return root_view(engine.roots, engine.roots.get(ask.name))
+
+
 async def _remove(ask: Ask) -> Json:
     ask.fields.finish()
     ask.control.engine.roots.remove(ask.name)
@@ -73,6 +80,7 @@ ROOT_ROUTES: Routes = {
     "default": (Route("POST", _default),),
     "relabel": (Route("POST", _relabel),),
     "repoint": (Route("POST", _repoint),),
+    "accept": (Route("POST", _accept),),
     "remove": (Route("POST", _remove),),
 }
 """What comes after `/root/{token}/`."""

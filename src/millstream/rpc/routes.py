@@ -62,7 +62,8 @@ async def _reload(ask: Ask) -> Json:
 
 async def _torrents(ask: Ask) -> Json:
     query = TorrentQuery.parse(ask.query)
-    return await list_torrents(ask.control.engine.torrents, query)
+    engine = ask.control.engine
+    return await list_torrents(lambda: engine.torrents, query)
 
 
 async def _add(ask: Ask) -> Json:

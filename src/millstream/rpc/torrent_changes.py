@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from millstream import Torrent
+from millstream import Engine, Torrent
 from millstream.core.file_priority import FilePriority
+from millstream.core.queue_order import QueueMove
 from millstream.http_server.fields import Fields
 from millstream.rpc.engine_settings import read_rate
 from millstream.rpc.refusals import invalid
@@ -13,6 +14,10 @@ from millstream.rpc.torrent_view import Json
 MAX_FILES = 5_000_000
 
 MAX_PEERS = 1_000_000
+
+MAX_POSITION = 1_000_000
+
+_MOVES = tuple([move.value for move in QueueMove])
 
 PRIORITIES = {priority.name.lower(): priority for priority in FilePriority}
 """By the words for them."""
@@ -78,3 +83,31 @@ async def change_priorities(torrent: Torrent, fields: Fields) -> None:
                 raise invalid(fields.name(word), f"has the file {index}, as another field has")
     fields.finish()
     await torrent.set_file_priorities(wanted)
+
+
+def change_queue(engine: Engine, torrent: Torrent, fields: Fields) -> None:
+    """Carry out the body of `queue`; raises Refusal."""
+    move = fields.choice("move", _MOVES)
+    position = fields.integer("position", 0, MAX_POSITION)
+    forced, auto_managed = fields.flag("forced"), fields.flag("autoManaged")
+    fields.finish()
+    if move is not None and position is not None:
+        raise invalid("position", "is there, and so is move")
+    if move is not None:
+        engine.queue.move([torrent.info_hash], QueueMove(move))
+    if position is not None:
+        torrent.queue_position = min(position, len(engine.queue.order) - 1)
+    if auto_managed is not None:
+        torrent.is_auto_managed = auto_managed
+    if forced is not None:
+        torrent.is_forced = forced
+
+
+def queue_view(engine: Engine, torrent: Torrent) -> Json:
+    """What `queue` answers."""
+    return {
+        "position": torrent.queue_position,
+        "count": len(engine.queue.order),
+        "forced": torrent.is_forced,
+        "autoManaged": torrent.is_auto_managed,
+    }

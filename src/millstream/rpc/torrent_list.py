@@ -18,16 +18,16 @@ from millstream.rpc.torrent_view import FIELDS, Json, Look, state_name, view_fie
 TURN = 250
 
 
-async def list_torrents(torrents: Sequence[Torrent], query: TorrentQuery) -> Json:
+async def list_torrents(torrents: Callable[[], Sequence[Torrent]], query: TorrentQuery) -> Json:
     """What `/torrents` answers.
 
     Args:
-        torrents: all of them.
+        torrents: gives all of them.
         query: what of them is wanted.
     """
     totals = _Totals() if query.totals else None
     found: list[Look] = []
-    async for look in _in_turns([Look(torrent) for torrent in torrents]):
+    async for look in _in_turns([Look(torrent) for torrent in torrents()], torrents):
         if totals is not None:
             totals.add(look)
         if _is_wanted(look.torrent, query):
@@ -37,18 +37,27 @@ async def list_torrents(torrents: Sequence[Torrent], query: TorrentQuery) -> Jso
     end = None if query.limit is None else query.offset + query.limit
     shown = found[query.offset : end]
     fields = [(name, FIELDS[name]) for name in query.fields]
-    views = [view_fields(look, fields) async for look in _in_turns(shown)]
+    views = [view_fields(look, fields) async for look in _in_turns(shown, torrents)]
     answer: Json = {"torrents": views, "count": len(found)}
     if totals is not None:
         answer["totals"] = totals.view()
     return answer
 
 
-async def _in_turns(looks: Sequence[Look]) -> AsyncIterator[Look]:
+async def _in_turns(
+    looks: Sequence[Look], torrents: Callable[[], Sequence[Torrent]]
+) -> AsyncIterator[Look]:
+    """These, but for those that leave the engine meanwhile: there is nothing to be said of them."""
+    present: set[Torrent] | None = None
+    before = torrents()
     for number, look in enumerate(looks, 1):
-        yield look
+        if present is None or look.torrent in present:
+            yield look
         if not number % TURN:
             await asyncio.sleep(0)
+            now = torrents()
+            if len(now) != len(before) or now[-1:] != before[-1:]:
+                before, present = now, set(now)
 
 
 def _is_wanted(torrent: Torrent, query: TorrentQuery) -> bool:

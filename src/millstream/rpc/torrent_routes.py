@@ -5,9 +5,16 @@ from __future__ import annotations
 from millstream import PeerAddress
 from millstream.errors import MalformedDataError
 from millstream.http_server.fields import Fields
+from millstream.rpc.goal_fields import goals_view, read_goals
 from millstream.rpc.refusals import Refusal, invalid
 from millstream.rpc.route import MAX_LONG_BODY, Ask, Route, Routes
-from millstream.rpc.torrent_changes import change_priorities, change_settings, settings_view
+from millstream.rpc.torrent_changes import (
+    change_priorities,
+    change_queue,
+    change_settings,
+    queue_view,
+    settings_view,
+)
 from millstream.rpc.torrent_view import Json, torrent_view
 from millstream.rpc.views import (
     availability_view,
@@ -98,6 +105,25 @@ async def _priorities(ask: Ask) -> Json:
     return {"files": files_view(torrent)}
 
 
+async def _queue(ask: Ask) -> Json:
+    return queue_view(ask.control.engine, ask.torrent)
+
+
+async def _set_queue(ask: Ask) -> Json:
+    change_queue(ask.control.engine, ask.torrent, ask.fields)
+    return await _queue(ask)
+
+
+async def _goals(ask: Ask) -> Json:
+    return goals_view(ask.torrent.goals)
+
+
+async def _set_goals(ask: Ask) -> Json:
+    torrent = ask.torrent
+    torrent.set_goals(read_goals(ask.fields, torrent.goals))
+    return goals_view(torrent.goals)
+
+
 def _peer_address(fields: Fields) -> PeerAddress:
     host = fields.required(lambda key: fields.text(key, longest=253), "ip")
     port = fields.required(lambda key: fields.integer(key, 1, 65535), "port")
@@ -121,6 +147,8 @@ TORRENT_ROUTES: Routes = {
     "recheck": (Route("POST", _recheck),),
     "pause": (Route("POST", _pause),),
     "resume": (Route("POST", _resume),),
+    "queue": (Route("GET", _queue), Route("POST", _set_queue)),
+    "goals": (Route("GET", _goals), Route("POST", _set_goals)),
     "priorities": (Route("POST", _priorities, MAX_LONG_BODY),),
     "settings": (Route("POST", _settings, MAX_LONG_BODY),),
 }

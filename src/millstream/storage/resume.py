@@ -58,6 +58,7 @@ class ResumeState:
         active_seconds: how long it ran.
         seeding_seconds: how long it seeded.
         max_peers: connections it may have; None for as many as the settings say.
+        goals_reached: whether it has seeded enough, and goes on if it is started again.
         goals: what it stops or goes at, as `core.goals` writes it; None for what the settings say.
         stopped: whether the user stopped it.
         sequential: whether pieces are fetched in order.
@@ -87,6 +88,7 @@ class ResumeState:
     seeding_seconds: int = 0
     max_peers: int | None = None
     goals: Mapping[bytes, Bencoded] | None = None
+    goals_reached: bool = False
     stopped: bool = False
     sequential: bool = False
     observe: bool = False
@@ -121,6 +123,7 @@ class ResumeState:
             b"first last": int(self.first_last),
             b"auto managed": int(self.auto_managed),
             b"forced": int(self.forced),
+            b"goals reached": int(self.goals_reached),
         }
         if self.root is not None:
             said[b"root"] = _encoded(self.root)
@@ -177,6 +180,7 @@ class ResumeState:
             active_seconds=_number(said, b"active seconds") or 0,
             seeding_seconds=_number(said, b"seeding seconds") or 0,
             max_peers=_number(said, b"max peers"),
+            goals_reached=bool(_number(said, b"goals reached")),
             goals=_dictionary(said.get(b"goals")),
             stopped=bool(_number(said, b"stopped")),
             sequential=bool(_number(said, b"sequential")),
@@ -194,7 +198,7 @@ _KNOWN = {
     *(b"completed at", b"selection", b"stopped", b"sequential", b"observe", b"allow local"),
     *(b"download limit", b"upload limit", b"trackers", b"root", b"placement", b"priorities"),
     *(b"first last", b"auto managed", b"forced", b"active seconds", b"seeding seconds"),
-    *(b"max peers", b"goals"),
+    *(b"max peers", b"goals", b"goals reached"),
 }
 
 

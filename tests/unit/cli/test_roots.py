@@ -52,6 +52,7 @@ def test_adding(monkeypatch, capsys):
     ("arguments", "body"),
     [
         (("default", "media"), None),
+        (("accept", "media"), None),
         (("relabel", "/srv/media", "films"), {"label": "films"}),
         (("repoint", MEDIA["token"], "/mnt/media"), {"path": "/mnt/media"}),
     ],

@@ -87,7 +87,7 @@ class EngineDouble:
         self.torrents.append(torrent)
         return torrent
 
-    async def remove(self, torrent):
+    async def remove(self, torrent, *, delete_data):
         self.torrents.remove(torrent)
 
 

@@ -21,7 +21,11 @@ def roots():
 @pytest.fixture
 def ask(roots):
     """Carry out a route: `await ask("/roots/add", path="/srv")`, `await ask("remove", token)`."""
-    control = SimpleNamespace(engine=SimpleNamespace(roots=roots))
+
+    async def accept_root(token):
+        roots.set_identity(roots.get(token).token, "accepted")
+
+    control = SimpleNamespace(engine=SimpleNamespace(roots=roots, accept_root=accept_root))
 
     async def carry_out(where, name="", /, **body):
         (route,) = ROOTS_ROUTES.get(where) or ROOT_ROUTES[where]
@@ -51,6 +55,8 @@ async def test_roots_change(ask, roots):
     assert (await ask("default", second.token))["default"]
     assert (await ask("relabel", first.token, label="films"))["label"] == "films"
     assert (await ask("repoint", first.token, path="/mnt"))["path"] == "/mnt"
+    assert (await ask("accept", first.token))["path"] == "/mnt"
+    assert roots.identities[first.token] == "accepted"
     assert [root["default"] for root in (await ask("/roots"))["roots"]] == [False, True]
 
 
@@ -85,7 +91,13 @@ async def test_what_is_wrong_is_named(ask, roots, path, body, field):
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("default", {}), ("relabel", {"label": "x"}), ("repoint", {"path": "/x"}), ("remove", {})],
+    [
+        ("default", {}),
+        ("relabel", {"label": "x"}),
+        ("repoint", {"path": "/x"}),
+        ("accept", {}),
+        ("remove", {}),
+    ],
 )
 async def test_no_such_root(ask, path, body):
     with pytest.raises(ConfigError, match="no storage root"):

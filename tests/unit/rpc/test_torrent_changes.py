@@ -5,10 +5,17 @@ from types import SimpleNamespace
 import pytest
 
 from millstream.core.file_priority import FilePriority
+from millstream.core.queue_order import QueueOrder
 from millstream.errors import MetadataPendingError
 from millstream.http_server.fields import Fields
 from millstream.rpc.refusals import Refusal
-from millstream.rpc.torrent_changes import change_priorities, change_settings, settings_view
+from millstream.rpc.torrent_changes import (
+    change_priorities,
+    change_queue,
+    change_settings,
+    queue_view,
+    settings_view,
+)
 
 
 class Changed(SimpleNamespace):
@@ -113,3 +120,59 @@ async def test_no_file_has_two_priorities(body):
     with pytest.raises(Refusal):
         await change_priorities(torrent, Fields(body))
     assert torrent.priorities is None
+
+
+class Queued:
+    """Three torrents in a queue, of which one is looked at."""
+
+    def __init__(self):
+        self.info_hash = "me"
+        self.is_forced = False
+        self.is_auto_managed = True
+        self.order = QueueOrder()
+        for key in ("a", "me", "z"):
+            self.order.add(key)
+        self.queue = SimpleNamespace(order=self.order, move=self.order.move)
+
+    @property
+    def queue_position(self):
+        return self.order.position("me")
+
+    @queue_position.setter
+    def queue_position(self, position):
+        self.order.place("me", position)
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ({}, {}),
+        ({"move": "up"}, {"position": 0}),
+        ({"move": "bottom"}, {"position": 2}),
+        ({"position": 0}, {"position": 0}),
+        ({"position": 99}, {"position": 2}),
+        ({"forced": True}, {"forced": True}),
+        ({"autoManaged": False, "move": "top"}, {"autoManaged": False, "position": 0}),
+    ],
+)
+def test_the_queue(body, changed):
+    queued = Queued()
+    change_queue(queued, queued, Fields(body))
+    usual = {"position": 1, "count": 3, "forced": False, "autoManaged": True}
+    assert queue_view(queued, queued) == usual | changed
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"move": "away"},
+        {"move": "up", "position": 1},
+        {"position": -1},
+        {"auto": True, "move": "up"},
+    ],
+)
+def test_no_such_place(body):
+    queued = Queued()
+    with pytest.raises(Refusal):
+        change_queue(queued, queued, Fields(body))
+    assert list(queued.order) == ["a", "me", "z"]

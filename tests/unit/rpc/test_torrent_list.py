@@ -19,7 +19,7 @@ THREE = (
 
 async def names(**query):
     query.setdefault("fields", "name")
-    answer = await list_torrents(THREE, TorrentQuery.parse(query))
+    answer = await list_torrents(lambda: THREE, TorrentQuery.parse(query))
     return "".join([torrent["name"] for torrent in answer["torrents"]]), answer["count"]
 
 
@@ -59,7 +59,7 @@ async def test_a_part_of_the_list_and_the_length_of_all(query, found):
 
 async def test_sums_are_of_all_torrents():
     query = TorrentQuery.parse({"fields": "id", "state": "error", "totals": "1"})
-    answer = await list_torrents(THREE, query)
+    answer = await list_torrents(lambda: THREE, query)
     assert answer["totals"] == {
         "torrents": 3,
         "peers": 3,
@@ -67,13 +67,13 @@ async def test_sums_are_of_all_torrents():
         "uploadRate": 5,
         "states": {"downloading": 1, "seeding": 1, "stopped": 1},
     }
-    assert (await list_torrents([], query))["totals"]["states"] == {}
+    assert (await list_torrents(list, query))["totals"]["states"] == {}
 
 
 async def test_only_those_shown_are_looked_at_closely():
     torrents = [TorrentDouble(str(number), peers=number) for number in range(4)]
     query = TorrentQuery.parse({"fields": "whyIdle,name", "sort": "-peers", "limit": "1"})
-    answer = await list_torrents(torrents, query)
+    answer = await list_torrents(lambda: torrents, query)
     assert answer["torrents"] == [{"whyIdle": "", "name": "3"}]
     assert [torrent.asked for torrent in torrents] == [*[["status"]] * 3, ["status", "why_idle"]]
 
@@ -88,6 +88,20 @@ async def test_others_have_their_turn_meanwhile():
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    await list_torrents([THREE[0]] * (4 * TURN), TorrentQuery.parse({"fields": "id"}))
+    many = [THREE[0]] * (4 * TURN)
+    await list_torrents(lambda: many, TorrentQuery.parse({"fields": "id"}))
     task.cancel()
     assert turns >= 8
+
+
+async def test_those_that_leave_meanwhile_are_passed_over():
+    torrents = [TorrentDouble(str(number)) for number in range(TURN + 2)]
+
+    async def leave():
+        torrents.pop()
+
+    task = asyncio.create_task(leave())
+    answer = await list_torrents(lambda: list(torrents), TorrentQuery.parse({"fields": "name"}))
+    await task
+    assert [torrent["name"] for torrent in answer["torrents"]][-1] == str(TURN)
+    assert len(answer["torrents"]) == TURN + 1

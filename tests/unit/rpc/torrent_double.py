@@ -29,6 +29,9 @@ STATUS = {
 class TorrentDouble(SimpleNamespace):
     """Counts how often it is asked for what takes its time."""
 
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
     def __init__(self, name="x", state=TorrentState.SEEDING, *, error=None, idle="", **values):
         super().__init__(
             info_hash="ab" * 20,
@@ -38,6 +41,9 @@ class TorrentDouble(SimpleNamespace):
             save_path="/srv",
             max_peers=None,
             limits=(None, 2048),
+            queue_position=0,
+            is_forced=False,
+            is_auto_managed=True,
         )
         self.idle = idle
         self.values = STATUS | values

@@ -33,6 +33,7 @@ FULL = ResumeState(
     active_seconds=5,
     seeding_seconds=4,
     max_peers=3,
+    goals_reached=True,
     goals={b"ratio": b"1.5"},
     unknown={b"of later": [1, {b"x": b"y"}]},
 )

@@ -1,0 +1,54 @@
+"""What becomes of torrents that have seeded enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from millstream.core.goals import GoalReached
+from millstream.core.goals_config import GoalAction, GoalsConfig
+from millstream.engine.goal_watch import GoalMember, GoalWatch
+from millstream.errors import MillstreamError
+from millstream.logging.component_logger import component_logger
+from millstream.protocol.infohash import InfoHash
+
+_LOG = component_logger("torrent")
+
+
+class GoalEnds:
+    """Ends torrents as `engine.goal_watch` finds that they reached a goal.
+
+    Args:
+        config: what holds for torrents without goals of their own.
+        everyone: gives all torrents.
+        end: stops a torrent, or removes it.
+
+    Attributes:
+        watch: finds them.
+    """
+
+    def __init__(
+        self,
+        config: GoalsConfig,
+        everyone: Callable[[], Iterable[GoalMember]],
+        end: Callable[[InfoHash, GoalAction], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.watch = GoalWatch(config, everyone, self._reached)
+        self._end = end
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def _reached(self, member: GoalMember, found: GoalReached, action: GoalAction) -> None:
+        task = asyncio.get_running_loop().create_task(self._finish(member.info_hash, action))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _finish(self, torrent: InfoHash, action: GoalAction) -> None:
+        try:
+            await self._end(torrent, action)
+        except MillstreamError as error:
+            _LOG.bind(torrent=torrent).warning("could not be ended: %s", error)
+
+    async def close(self) -> None:
+        """Wait for those that are being ended."""
+        await asyncio.gather(*self._ending)
