@@ -21,8 +21,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from millstream.core.config import SwarmConfig as SwarmConfig
     from millstream.core.config import TransferConfig as TransferConfig
+    from millstream.core.file_priority import FilePriority as FilePriority
+    from millstream.core.goals import INHERIT as INHERIT
+    from millstream.core.goals import Goals as Goals
+    from millstream.core.goals_config import GoalAction as GoalAction
+    from millstream.core.goals_config import GoalsConfig as GoalsConfig
     from millstream.core.limit_schedule import LimitSchedule as LimitSchedule
     from millstream.core.limits_config import LimitsConfig as LimitsConfig
+    from millstream.core.queue_config import QueueConfig as QueueConfig
+    from millstream.core.queue_order import QueueMove as QueueMove
     from millstream.core.torrent_state import TorrentState as TorrentState
     from millstream.engine.config import Encryption as Encryption
     from millstream.engine.config import EncryptionConfig as EncryptionConfig
@@ -51,6 +58,9 @@ if TYPE_CHECKING:
     from millstream.protocol.magnet import Magnet as Magnet
     from millstream.protocol.metainfo import Metainfo as Metainfo
     from millstream.settings.loading import load_settings as load_settings
+    from millstream.storage.config import StorageConfig as StorageConfig
+    from millstream.storage.roots import StorageRoot as StorageRoot
+    from millstream.storage.roots import StorageRootManager as StorageRootManager
     from millstream.tracker.announce import ScrapeEntry as ScrapeEntry
     from millstream.tracker.announcer import TrackerState as TrackerState
     from millstream.tracker.announcer import TrackerStatus as TrackerStatus
@@ -68,6 +78,11 @@ _HOMES = {
     "EncryptionConfig": "millstream.engine.config",
     "Engine": "millstream.engine.engine",
     "EngineConfig": "millstream.engine.config",
+    "FilePriority": "millstream.core.file_priority",
+    "GoalAction": "millstream.core.goals_config",
+    "Goals": "millstream.core.goals",
+    "GoalsConfig": "millstream.core.goals_config",
+    "INHERIT": "millstream.core.goals",
     "InfoHash": "millstream.protocol.infohash",
     "LimitSchedule": "millstream.core.limit_schedule",
     "LimitsConfig": "millstream.core.limits_config",
@@ -78,9 +93,14 @@ _HOMES = {
     "PayloadEncryption": "millstream.engine.config",
     "PeerAddress": "millstream.protocol.compact",
     "PeerStatus": "millstream.engine.status",
+    "QueueConfig": "millstream.core.queue_config",
+    "QueueMove": "millstream.core.queue_order",
     "RegistryConfig": "millstream.tracker.registry",
     "RestoredSession": "millstream.engine.restored",
     "ScrapeEntry": "millstream.tracker.announce",
+    "StorageConfig": "millstream.storage.config",
+    "StorageRoot": "millstream.storage.roots",
+    "StorageRootManager": "millstream.storage.roots",
     "SwarmConfig": "millstream.core.config",
     "Torrent": "millstream.engine.torrent",
     "TorrentState": "millstream.core.torrent_state",
@@ -124,6 +144,13 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "VerifyReport",
     "RestoredSession",
     "TrackerService",
+    "FilePriority",
+    "StorageRoot",
+    "StorageRootManager",
+    "QueueMove",
+    "Goals",
+    "GoalAction",
+    "INHERIT",
     "EngineConfig",
     "NetworkConfig",
     "TransferConfig",
@@ -136,6 +163,9 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "TrackerConfig",
     "DiskConfig",
     "Allocation",
+    "StorageConfig",
+    "QueueConfig",
+    "GoalsConfig",
     "TrackerServiceConfig",
     "RegistryConfig",
     "InfoHash",

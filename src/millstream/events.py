@@ -1,5 +1,6 @@
-"""The events of `Torrent.events()`: one class for each thing that can happen to a torrent."""
+"""The events of `Torrent.events` and `Engine.listen`: one class for each thing that can happen."""
 
+from millstream.engine.engine_events import EngineEvent, TorrentAdded, TorrentRemoved
 from millstream.engine.events import (
     Event,
     EventStream,
@@ -14,6 +15,7 @@ from millstream.engine.events import (
 )
 
 __all__ = [
+    "EngineEvent",
     "Event",
     "EventStream",
     "PeerBanned",
@@ -22,6 +24,8 @@ __all__ = [
     "PieceFailed",
     "PieceVerified",
     "StateChanged",
+    "TorrentAdded",
     "TorrentCompleted",
     "TorrentFailed",
+    "TorrentRemoved",
 ]

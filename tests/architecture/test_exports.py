@@ -12,6 +12,7 @@ import pytest
 
 import millstream
 from millstream import events
+from millstream.engine import engine_events
 from millstream.engine import events as internal
 
 PUBLIC = {
@@ -35,6 +36,13 @@ PUBLIC = {
     "VerifyReport",
     "RestoredSession",
     "TrackerService",
+    "FilePriority",
+    "StorageRoot",
+    "StorageRootManager",
+    "QueueMove",
+    "Goals",
+    "GoalAction",
+    "INHERIT",
     "EngineConfig",
     "NetworkConfig",
     "TransferConfig",
@@ -47,6 +55,9 @@ PUBLIC = {
     "TrackerConfig",
     "DiskConfig",
     "Allocation",
+    "StorageConfig",
+    "QueueConfig",
+    "GoalsConfig",
     "TrackerServiceConfig",
     "RegistryConfig",
     "InfoHash",
@@ -88,7 +99,7 @@ def test_static_tools_see_the_same_names_at_the_same_places():
 
 
 def test_every_event_is_public():
-    assert set(get_args(internal.Event)) == {
+    assert {*get_args(internal.Event), *get_args(engine_events.EngineEvent)} == {
         value
         for name, value in vars(events).items()
         if isinstance(value, type) and name != "EventStream"

@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from millstream.adapters.native import NativeFileSystem
+from millstream.adapters.native.file_copying import COPY_STEP
+from millstream.adapters.native.transfers import StoppedError, Transferring
 from millstream.errors import StorageError
 from millstream.interfaces.filesystem import RangeCopy, Transfer, Transferred
 from millstream.storage.deletion import delete_data
@@ -191,6 +193,26 @@ async def test_a_move_is_cancelled(old: Path, new: Path):
         await move
     assert tree(old) == before
     assert names(new) == []
+
+
+@pytest.mark.parametrize("new", ["other disk"], indirect=True)
+def test_a_copy_stops_at_once_and_leaves_nothing(tmp_path: Path, new: Path):
+    (tmp_path / "from").write_bytes(bytes(range(256)) * 20_000)
+    copied: list[int] = []
+    done: list[Transferred] = []
+
+    def stop(length: int) -> None:
+        copied.append(length)
+        work.stopped = True
+
+    work = Transferring(str(tmp_path), str(new), done, stop)
+    (tmp_path / "empty").touch()
+    for name in ("from", "empty"):
+        with pytest.raises(StoppedError):
+            work.run([Transfer(name, "to", "via")])
+        assert copied == [COPY_STEP]
+        assert done == []
+        assert names(new) == []
 
 
 async def test_holes_stay_holes(tmp_path: Path, new: Path):

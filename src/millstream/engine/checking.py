@@ -31,6 +31,7 @@ class Checker:
 
     Attributes:
         sizes: of the files that are there, by path, once it ran.
+        unreadable: pieces that could not be read, though their files seemed to be there.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Checker:
         self._placement = disk.placement
         self._progress = progress
         self.sizes: dict[str | None, int] = {}
+        self.unreadable = 0
         self._good: list[int] = []
         self._among = everything if among is None else among
         self._checked = metainfo.piece_count - self._among.bit_count()
@@ -74,6 +76,7 @@ class Checker:
         """A piece that cannot be read is simply not there."""
         if digest == self._metainfo.digest(piece):
             self._good.append(piece)
+        self.unreadable += isinstance(digest, StorageError)
         self._checked += 1
         self._progress(self._checked)
 

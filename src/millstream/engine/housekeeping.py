@@ -93,11 +93,25 @@ class Housekeeping:
         root = self._roots.root_of(torrent)
         return None if root is None else self._root_watch.error(root.token)
 
+    async def see_root(self, torrent: InfoHash, within: float) -> None:
+        """Look whether its storage root is there; see `engine.shared.DiskWatch`."""
+        root = self._roots.root_of(torrent)
+        if root is not None:
+            await self._root_watch.look(root.token, within=within)
+            error = self._root_watch.error(root.token)
+            if error is not None:
+                raise error
+
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
-        """A job of the torrent failed: if that was for lack of room, others need not try."""
+        """A job of the torrent failed.
+
+        If that was for lack of room, others need not try; else the whole disk may be gone.
+        """
         root = self._roots.root_of(torrent)
         if root is not None and error.errno in _NO_ROOM:
             self._root_watch.no_room(root.token)
+        elif root is not None:
+            self._root_watch.suspect(root.token)
 
     def root_lost(self, root: StorageRoot, error: RootUnavailableError) -> None:
         """Its torrents fail, and say why."""

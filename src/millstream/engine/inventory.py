@@ -29,6 +29,11 @@ from millstream.storage.placement import Placement
 from millstream.storage.roots import StorageRoot
 
 
+# Seconds for which a look at the root holds where nothing speaks against it: ten thousand torrents
+# that are checked at once look a few times.
+RECENT = 1.0
+
+
 class Inventory:
     """The checks of one torrent.
 
@@ -50,6 +55,8 @@ class Inventory:
         checked_pieces: pieces looked at by the check that is running or was last run.
         choice: which files are wanted.
         prepare: awaited before each check: finds a place for every file, or raises StorageError.
+        see_root: awaited before anything is believed to be missing: raises RootUnavailableError if
+            it is the disk that is; `engine.shared.DiskWatch`.
     """
 
     def __init__(
@@ -83,6 +90,7 @@ class Inventory:
         self.checked_pieces = 0
         self.choice = FileChoice()
         self.prepare: Callable[[], Awaitable[None]] | None = None
+        self.see_root: Callable[[float], Awaitable[None]] = _take_for_granted
 
     @property
     def is_running(self) -> bool:
@@ -112,6 +120,17 @@ class Inventory:
         """Believe nothing of what the last run says: the next check reads everything."""
         self._was_known |= self.claims is not None
         self.claims = None
+
+    def disk_went(self, claims: Claims | None) -> None:
+        """What was on its way to the disk may not be there when that is back: check it then.
+
+        Args:
+            claims: what is known to be there for good, if anything is remembered; None has all
+                read again.
+        """
+        if self.checks:
+            self.claims = claims
+        self.checked_pieces = 0
 
     def look_again(self, indexes: Iterable[int], have: Callable[[], int]) -> None:
         """Somebody deleted, cut or replaced these files while the torrent runs: see what is left.
@@ -159,6 +178,7 @@ class Inventory:
         count = self._metainfo.piece_count
         plan: CheckPlan | None = None
         try:
+            await self.see_root(RECENT)
             if self.prepare is not None:
                 await self.prepare()
             if self.claims is not None:
@@ -167,6 +187,8 @@ class Inventory:
             checker = Checker(self._metainfo, self._disk, self._progressed, among)
             self._checker = checker
             have = await checker.run(files, self._turn)
+            if checker.unreadable:
+                await self.see_root(0.0)
             if self.is_first:
                 self._note_foreign(have, checker.sizes)
             if plan is not None:
@@ -176,6 +198,7 @@ class Inventory:
             elif have == every_piece(count):
                 await make_empty_files(files, placement)
             else:
+                await self.see_root(RECENT)
                 await self._see_that_it_fits(have)
                 await make_room(files, placement, self._config.disk.allocation, self.choice.wants)
         except MillstreamError as error:
@@ -240,6 +263,7 @@ class Inventory:
     async def _look_at(self, indexes: list[int], have: Callable[[], int]) -> None:
         """What is gone is told at once; what is still there is read again, and told if it is wrong."""
         count = self._metainfo.piece_count
+        await self.see_root(0.0)
         # No file is open within: what is read from now on is what is there now.
         async with self._disk.fence() as placement:
             gone = set_of_ranges(await self._gone(indexes, placement), count)
@@ -279,6 +303,10 @@ class Inventory:
         self.checks += 1
         self.checked_pieces = self._metainfo.piece_count
         self._found(have)
+
+
+async def _take_for_granted(_: float) -> None:
+    """Nobody watches the disk."""
 
 
 def files_with(

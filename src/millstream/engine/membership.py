@@ -86,7 +86,7 @@ class Membership(Standing):
     ) -> None:
         self.magnet = magnet
         super().__init__(magnet.info_hash, shared.queue)
-        shared.roots.assign(magnet.info_hash, root.token)
+        self._root = shared.roots.assign(magnet.info_hash, root.token)
         self.allow_local = allow_local
         self.swarm = Swarm(shared.config.swarm, shared.rng)
         self.links: dict[ConnectionId, Link] = {}
@@ -139,11 +139,9 @@ class Membership(Standing):
 
     @property
     def root(self) -> StorageRoot:
-        """What its files are or will be under."""
-        root = self._shared.roots.root_of(self.info_hash)
-        if root is None:
-            raise AssertionError("a torrent in the engine has a root")
-        return root
+        """What its files are or will be under; once it left the engine, what they were under."""
+        self._root = self._shared.roots.root_of(self.info_hash) or self._root
+        return self._root
 
     def keep_pieces(self, pieces: list[PartialPiece]) -> None:
         """What came of unfinished pieces in the last run."""

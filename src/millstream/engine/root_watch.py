@@ -7,6 +7,7 @@ how many looks there may be.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -70,7 +71,7 @@ class _Watched:
     error: RootUnavailableError | None = None
     seen: bool = False
     accepts: bool = False
-    looked_at: float = 0.0
+    looked_at: float = -math.inf
 
 
 class RootWatch:
@@ -134,18 +135,27 @@ class RootWatch:
             self._begin_round()
         self._looks.begin()
 
-    async def look(self, token: str) -> RootState:
+    async def look(self, token: str, *, within: float = 0.0) -> RootState:
         """Look now, and say what was found; the observer hears of it, too.
 
+        What was found within the last so many seconds holds.
         For the start, and for when a file could not be used. A root that does not answer is absent.
         Raises ConfigError if there is no such root.
         """
         self._roots.get(token)
+        now, watched = asyncio.get_running_loop().time(), self._watched.get(token)
+        if watched is not None and token not in self._looks and now < watched.looked_at + within:
+            return watched.state
         ended = self._looks.ask(token, urgent=True)
         await asyncio.wait([ended], timeout=LOOK_PATIENCE)
         if not ended.done():
             self._lose(token, RootState.ABSENT, _NO_ANSWER)
         return self.state(token)
+
+    def suspect(self, token: str) -> None:
+        """Something failed at the root: look at it before the others."""
+        if not self._is_closed and self._roots.find(token) is not None:
+            self._looks.ask(token, urgent=True)
 
     async def accept(self, token: str) -> RootState:
         """The user says that what is at the root's place now is the root; then look.

@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
@@ -26,7 +27,12 @@ from millstream.engine.status import PeerStatus, TorrentStatus
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.uploads import RunReader
 from millstream.engine.web_seeding import WebSeeding
-from millstream.errors import MillstreamError, RemoteProtocolError, StorageError
+from millstream.errors import (
+    MillstreamError,
+    RemoteProtocolError,
+    RootUnavailableError,
+    StorageError,
+)
 from millstream.interfaces.disk import DiskJob, DiskResult, Hash, Outcome, Read, VerifiedWrite
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.compact import PeerAddress
@@ -87,6 +93,7 @@ class TorrentSession:
             self._chosen,
         )
         self.inventory.prepare = self.rearranging.settle
+        self.inventory.see_root = partial(shared.disk_watch.see_root, metainfo.info_hash)
         self.error: MillstreamError | None = None
         self._membership = membership
         self._shared = shared
@@ -207,11 +214,18 @@ class TorrentSession:
 
     def fail(self, error: MillstreamError) -> None:
         """Stop in the error state; verified pieces stay verified."""
-        if self.machine.state not in {TorrentState.ERROR, TorrentState.STOPPED}:
+        is_cause = isinstance(error, RootUnavailableError) and isinstance(self.error, StorageError)
+        if self.machine.state is TorrentState.ERROR:
+            # Where a disk goes, jobs fail before it is seen why.
+            if is_cause and not isinstance(self.error, RootUnavailableError):
+                self._refuse(error)
+        elif self.machine.state is not TorrentState.STOPPED:
             self._refuse(error)
 
     def _refuse(self, error: MillstreamError) -> None:
         self.inventory.abandon()
+        if isinstance(error, RootUnavailableError):
+            self.inventory.disk_went(self._membership.claims())
         self.error = error
         self._keep_partial_pieces()
         self.machine.set_state(TorrentState.ERROR)

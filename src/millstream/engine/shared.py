@@ -29,6 +29,12 @@ class DiskWatch(Protocol):
     def obstacle(self, torrent: InfoHash) -> StorageError | None:
         """Why a torrent's files cannot be used at the moment, as far as is known."""
 
+    async def see_root(self, torrent: InfoHash, within: float) -> None:
+        """Look whether the torrent's storage root is there, unless that was so many seconds ago.
+
+        Raises RootUnavailableError.
+        """
+
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
         """A job of the torrent failed."""
 

@@ -110,6 +110,15 @@ class TorrentFiles(TorrentHandle):
         return [placement.own_path(index) for index in range(len(placement.layout.files))]
 
     @property
+    def content_path(self) -> str:
+        """The file of a single-file torrent, or the directory that all files are in.
+
+        Raises MetadataPendingError.
+        """
+        tops = {path.partition("/")[0] for path in self.file_paths() if path is not None}
+        return f"{self.save_path}/{tops.pop()}" if len(tops) == 1 else self.save_path
+
+    @property
     def root(self) -> StorageRoot:
         """What its files are under."""
         return self._membership.root

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from millstream import Engine, EngineConfig, InfoHash, Torrent, __version__, create_native_engine
+from millstream.engine.engine_events import EngineEvent, TorrentAdded
 from millstream.engine.sources import TorrentSource
 from millstream.errors import MalformedDataError
+from millstream.events import EventStream
 from millstream.http_server.fields import Fields
 from millstream.logging.components import ROOT
 from millstream.logging.ring_buffer import RingBufferLogger
@@ -68,6 +70,7 @@ class Control:
         self.feed = Feed()
         self.log = RingBufferLogger()
         self._observers: list[TorrentObserver] = []
+        self._farewells: set[asyncio.Task[None]] = set()
         self.reload: Callable[[], Awaitable[Json]] | None = None
 
     def observe(self, observer: TorrentObserver) -> None:
@@ -80,13 +83,23 @@ class Control:
         """Tell it no more."""
         self._observers.remove(observer)
 
-    def _entered(self, torrent: Torrent, *, is_new: bool) -> None:
-        self.feed.watch(torrent)
-        if is_new:
-            id_ = str(torrent.info_hash)
-            self.feed.tell({"type": "torrentAdded", "id": id_, "name": torrent.name})
-        for observer in self._observers:
-            observer.torrent_entered(torrent, is_new=is_new)
+    def happened(self, event: EngineEvent) -> None:
+        """A torrent came, or is about to go: by a request, for its goals, or from a watch folder."""
+        torrent = event.torrent
+        id_ = str(torrent.info_hash)
+        if isinstance(event, TorrentAdded):
+            self.feed.watch(torrent)
+            if not event.restored:
+                self.feed.tell({"type": "torrentAdded", "id": id_, "name": torrent.name})
+            for observer in self._observers:
+                observer.torrent_entered(torrent, is_new=not event.restored)
+        else:
+            # While it is here: then it has a place.
+            left = [observer.torrent_leaving(torrent) for observer in self._observers]
+            left.append(lambda: self.feed.tell({"type": "torrentRemoved", "id": id_}))
+            task = asyncio.get_running_loop().create_task(_call_when_gone(torrent.events(), left))
+            self._farewells.add(task)
+            task.add_done_callback(self._farewells.discard)
 
     @property
     def running(self) -> Engine | None:
@@ -119,6 +132,7 @@ class Control:
                 save_path=settings.save_path or self._config.save_path,
                 session=None if session is None else os.fspath(session),
             )
+            engine.listen(self.happened)
             await engine.start()
             try:
                 if session is not None:
@@ -131,8 +145,6 @@ class Control:
 
     async def _restore(self, engine: Engine) -> None:
         restored = await engine.restore_session()
-        for torrent in restored.torrents:
-            self._entered(torrent, is_new=False)
         for info_hash, error in restored.failed.items():
             _LOG.error("torrent %s was not restored: %s", info_hash, error)
 
@@ -209,20 +221,11 @@ class Control:
 
     async def add_torrent(self, source: TorrentSource, **options: Any) -> Torrent:
         """Add a torrent with options of `Engine.add`; raises Refusal and what that raises."""
-        torrent = await self.engine.add(source, **options)
-        self._entered(torrent, is_new=True)
-        return torrent
+        return await self.engine.add(source, **options)
 
     async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
         """Stop a torrent and forget it; raises StorageError if not all its files can be deleted."""
-        # While it is here: then it has a place.
-        left = [observer.torrent_leaving(torrent) for observer in self._observers]
-        try:
-            await self.engine.remove(torrent, delete_data=delete_data)
-        finally:
-            self.feed.tell({"type": "torrentRemoved", "id": str(torrent.info_hash)})
-            for tell in left:
-                tell()
+        await self.engine.remove(torrent, delete_data=delete_data)
 
     def set_limits(self, fields: Fields) -> None:
         """Set the limits of all torrents together, or those that are named; raises Refusal."""
@@ -265,6 +268,14 @@ class Control:
             "latest": self.log.latest,
             "now": time.time(),
         }
+
+
+async def _call_when_gone(events: EventStream, calls: list[Callable[[], None]]) -> None:
+    """Call these once the torrent has left its engine: then its events end."""
+    async for _ in events:
+        pass
+    for call in calls:
+        call()
 
 
 def _read_source(kind: str, fields: Fields) -> str | bytes:

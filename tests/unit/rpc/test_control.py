@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from millstream.engine.engine_events import TorrentAdded, TorrentRemoved
+from millstream.engine.events import EventHub
 from millstream.errors import StorageError
 from millstream.http_server.fields import Fields
 from millstream.rpc.config import ControlConfig
@@ -79,16 +83,21 @@ def test_the_log_is_asked_by_level_and_place(control):
 class EngineDouble:
     listen_port = 1
 
-    def __init__(self):
+    def __init__(self, tell):
         self.torrents = []
+        self.tell = tell
 
-    async def add(self, source, **_):
+    async def add(self, source, *, restored=False):
         torrent = TorrentDouble(source)
         self.torrents.append(torrent)
+        self.tell(TorrentAdded(torrent, restored))
         return torrent
 
     async def remove(self, torrent, *, delete_data):
+        self.tell(TorrentRemoved(torrent, delete_data))
+        await asyncio.sleep(0)
         self.torrents.remove(torrent)
+        torrent.gone()
 
 
 class TorrentDouble:
@@ -96,9 +105,10 @@ class TorrentDouble:
 
     def __init__(self, name):
         self.name = name
-
-    def listen(self, _):
-        """Nothing happens to it."""
+        self.hub = EventHub()
+        self.listen = self.hub.listen
+        self.events = self.hub.subscribe
+        self.gone = self.hub.close
 
 
 class ObserverDouble:
@@ -114,14 +124,34 @@ class ObserverDouble:
         return lambda: self.told.append((torrent.name, torrent in self.engine.torrents))
 
 
+async def settled(control):
+    while control._farewells:
+        await asyncio.wait(control._farewells)
+
+
 async def test_who_observes_is_told_of_every_torrent(control):
-    engine = control._engine = EngineDouble()
+    engine = control._engine = EngineDouble(control.happened)
     await control.add_torrent("a")
     observer = ObserverDouble(engine)
     control.observe(observer)
-    added = await control.add_torrent("b", paused=True)
+    added = await control.add_torrent("b")
+    await engine.add("of the last run", restored=True)
     await control.remove(added)
-    assert observer.told == [("a", False), ("b", True), ("b", False)]
+    await settled(control)
+    assert observer.told == [("a", False), ("b", True), ("of the last run", False), ("b", False)]
     control.unobserve(observer)
     await control.add_torrent("c")
-    assert len(observer.told) == 3
+    assert len(observer.told) == 4
+
+
+async def test_listeners_hear_of_torrents_that_go_by_themselves(control):
+    engine = control._engine = EngineDouble(control.happened)
+    subscription = control.feed.subscribe()
+    added = await control.add_torrent("a")
+    await engine.add("of the last run", restored=True)
+    await engine.remove(added, delete_data=True)
+    await settled(control)
+    assert await subscription.take() == [
+        {"type": "torrentAdded", "id": added.info_hash, "name": "a"},
+        {"type": "torrentRemoved", "id": added.info_hash},
+    ]

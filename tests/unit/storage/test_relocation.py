@@ -332,6 +332,30 @@ def test_only_the_case_of_a_name_changes():
     run_virtual(story())
 
 
+def test_a_file_system_that_ignores_case():
+    class CaseBlind(MemoryFileSystem):
+        async def stat(self, root, path):
+            names = {name.lower(): name for name in await self.list(root, "d")}
+            spelled = names.get(path.removeprefix("d/").lower())
+            return await super().stat(root, f"d/{spelled}") if spelled else None
+
+        async def delete_many(self, root, paths):
+            assert not list(paths), "it is the file itself"
+
+    placement = place("d/a")
+    files = CaseBlind()
+    files.write_file(OLD, "d/a", b"x")
+
+    async def story():
+        renaming = Relocation.renaming(placement, {0: "d/A"})
+        await renaming.check(files)
+        await renaming.run(files)
+        await renaming.finish(files)
+        assert await files.list(OLD, "d") == ["A"]
+
+    run_virtual(story())
+
+
 def test_names_that_only_become_free():
     placement = place("d/a", "d/b")
     with pytest.raises(ConfigError, match="two steps"):

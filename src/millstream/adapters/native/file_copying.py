@@ -63,8 +63,11 @@ def filled(descriptor: int, start: int, end: int) -> Iterator[tuple[int, int]]:
             except OSError as error:
                 if error.errno == errno.ENXIO:
                     return  # a hole up to the end
-        if start < end:
-            yield start, stop
+        if start >= end:
+            return
+        if stop <= start:
+            stop = end  # a file system that contradicts itself
+        yield start, stop
         start = stop
 
 
