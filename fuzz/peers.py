@@ -21,7 +21,7 @@ from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MAX_ALLOWED_FAST, MetadataPeer
 from millstream.core.metadata_serve import MAX_WAITING
 from millstream.core.peer import MAX_RELEASED, Peer
-from millstream.core.pex import MAX_HEARD, PexExchange
+from millstream.core.pex import MAX_HEARD
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
 from millstream.core.upload_queue import Run
@@ -167,7 +167,7 @@ class World:
         self.pool = PieceBufferPool(1 << 20)
         metainfo = LARGE if magnet else METAINFO
         fetch = MetadataFetch(metainfo.info_hash, random.Random(1)) if magnet else None
-        self.exchange = ExtensionExchange(self, fetch, PexExchange())
+        self.exchange = ExtensionExchange(self, fetch, pex=True)
         self.machine = TorrentMachine(
             GEOMETRY, self, self.pool, self.config, random.Random(1), bytes(metainfo.info_hash)
         )

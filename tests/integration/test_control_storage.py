@@ -86,6 +86,63 @@ async def test_torrents_are_put_into_roots(three, tmp_path):
         assert await refused(client.post(f"/root/{token}/default")) == (400, "InvalidSetting")
 
 
+async def test_files_move_and_get_other_names(three, tmp_path):
+    store(tmp_path / "old", "a.bin", "b.bin", "c.bin")
+    new = tmp_path / "new"
+    async with controlled(tmp_path / "old") as (_, client):
+        await client.post("/engine/start")
+        id_ = (await client.post("/torrent/add", three))["id"]
+        added = await until(client, id_, state="seeding")
+        assert added["addedAt"] <= added["completedAt"]
+        path = f"/torrent/{id_}/move"
+        moved = await client.post(path, {"path": str(new)})
+        while moved["moving"]:
+            moved = await client.get(path)
+        assert (moved["error"], moved["savePath"], moved["size"]) == (None, str(new), 3 * PIECE)
+        status = await client.get(f"/torrent/{id_}/status")
+        assert (status["savePath"], status["state"]) == (str(new), "seeding")
+        assert status["root"] != added["root"]
+        assert sorted(file.name for file in (new / "three").iterdir()) == [
+            "a.bin",
+            "b.bin",
+            "c.bin",
+        ]
+        assert not (tmp_path / "old" / "three").exists()
+        assert await refused(client.post(path, {"root": "nowhere"})) == (400, "InvalidSetting")
+
+        path = f"/torrent/{id_}/rename"
+        files = (await client.post(path, {"file": 1, "path": "three/deep/b2.bin"}))["files"]
+        assert files[1]["path"] == "three/deep/b2.bin"
+        files = (await client.post(path, {"folder": "three", "path": "four"}))["files"]
+        assert [file["path"] for file in files] == [
+            "four/a.bin",
+            "four/deep/b2.bin",
+            "four/c.bin",
+        ]
+        assert (new / "four" / "deep" / "b2.bin").read_bytes() == CONTENT[PIECE : 2 * PIECE]
+        for body in (
+            {"file": 0, "path": "../a"},
+            {"file": 9, "path": "a"},
+            {"folder": "x", "path": "y"},
+        ):
+            assert await refused(client.post(path, body)) == (400, "InvalidSetting")
+        await client.post(f"/torrent/{id_}/recheck")
+        await until(client, id_, state="seeding", piecesHave=3)
+
+
+async def test_a_file_in_the_way_stays(three, tmp_path):
+    store(tmp_path / "old", "a.bin", "b.bin", "c.bin")
+    store(tmp_path / "new", "c.bin")
+    async with controlled(tmp_path / "old") as (_, client):
+        await client.post("/engine/start")
+        id_ = (await client.post("/torrent/add", three))["id"]
+        await until(client, id_, state="seeding")
+        moving = client.post(f"/torrent/{id_}/move", {"path": str(tmp_path / "new")})
+        assert await refused(moving) == (500, "Storage")
+        status = await client.get(f"/torrent/{id_}/status")
+        assert (status["savePath"], status["state"]) == (str(tmp_path / "old"), "seeding")
+
+
 async def test_the_place_in_the_queue_and_the_goals(three, tmp_path):
     async with controlled(tmp_path) as (_, client):
         await client.post("/engine/start")
@@ -151,3 +208,12 @@ async def test_the_commands(three, tmp_path):
         roots = await run("roots")
         assert len(roots) == 2
         assert roots[1].endswith("1 torrent, default")
+        await run("files", "three", "--normal", "*")
+        await run("rename", "three", "1", "three/first.bin")
+        (moved,) = await run("move", "three", f"{tmp_path}/third")
+        assert moved.endswith("third")
+        assert (tmp_path / "third" / "three" / "first.bin").read_bytes() == CONTENT[:PIECE]
+        assert (await run("queue", "three", "force"))[0].startswith("Place 1 of 1")
+        assert (await run("goals", "three", "--ratio", "2"))[0].startswith("ratio 2, ")
+        await run("remove", "three", "--delete-data")
+        assert await run("list") == ["The daemon has no torrents; `millstream add` gives it some."]

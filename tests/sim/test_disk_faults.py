@@ -8,17 +8,19 @@ from millstream import TorrentState
 from millstream.adapters.memory import LinkProfile
 from millstream.errors import StorageError, TorrentFailedError
 from millstream.events import TorrentFailed
+from millstream.storage.config import StorageConfig
 from millstream.testing.swarm import ALL, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 
 LINE = LinkProfile(up=1 << 20, latency=0.01)
+TO_THE_LAST_BYTE = StorageConfig(min_free_space=0, require_room=False)
 
 
 def test_a_full_disk_stops_the_torrent_and_room_lets_it_go_on():
     async def story(rng):
         async with SimulatedSwarm(rng) as swarm:
             await swarm.add(have=ALL, profile=LINE)
-            leech = await swarm.add(capacity=1 << 20)
+            leech = await swarm.add(capacity=1 << 20, storage=TO_THE_LAST_BYTE)
             with pytest.raises(TorrentFailedError, match=r"content\.bin"):
                 await leech.torrent.wait_complete()
             assert leech.torrent.state is TorrentState.ERROR

@@ -13,6 +13,7 @@ from millstream.core.config import TransferConfig
 from millstream.engine.idle_watch import LOOK_INTERVAL
 from millstream.errors import TorrentFailedError
 from millstream.logging import RingBufferLogger
+from millstream.storage.config import StorageConfig
 from millstream.testing.swarm import ALL, SimulatedSwarm
 from millstream.testing.tracker import MemoryTracker
 from millstream.testing.virtual_time import run_virtual
@@ -173,7 +174,9 @@ def test_a_disk_that_fails():
     async def story(rng):
         async with SimulatedSwarm(rng) as swarm:
             await swarm.add(have=ALL, profile=LINE)
-            leech = await swarm.add(capacity=1 << 20)
+            leech = await swarm.add(
+                capacity=1 << 20, storage=StorageConfig(min_free_space=0, require_room=False)
+            )
             leech.watch.cancel()
             leech.watch = None
             with pytest.raises(TorrentFailedError):

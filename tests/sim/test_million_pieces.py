@@ -22,10 +22,10 @@ from millstream.cli.piece_map import piece_cells
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
+from millstream.interfaces.filesystem import FileStat
 from millstream.presets.memory import create_memory_engine
 from millstream.protocol.bitfield import every_piece, piece_bit
 from millstream.protocol.metainfo import FileEntry, Metainfo, build
-from millstream.storage.config import StorageConfig
 from millstream.storage.resume import ResumeState
 from millstream.storage.session_keys import state_key
 from millstream.testing.swarm import PLAIN, PORT, ROOT
@@ -34,7 +34,6 @@ from millstream.testing.virtual_time import run_virtual
 PIECES = 1_000_000
 PIECE = 16 << 10
 FEW = 40  # pieces of each short file
-DAY = 86_400.0
 
 
 def make_torrent(rng: random.Random) -> tuple[Metainfo, list[bytes]]:
@@ -53,6 +52,18 @@ def make_torrent(rng: random.Random) -> tuple[Metainfo, list[bytes]]:
     return Metainfo.parse(build("long", files, PIECE, digests, is_multi_file=True)), ends
 
 
+class Pretence(MemoryFileSystem):
+    """Says that the long file is there, whose bytes nobody asks for."""
+
+    async def stat_many(self, root, paths):
+        found = await super().stat_many(root, paths)
+        length = (PIECES - 2 * FEW) * PIECE
+        return [
+            FileStat(length, 0.0, is_directory=False) if path == "long/middle" else stat
+            for path, stat in zip(paths, found, strict=True)
+        ]
+
+
 class World:
     def __init__(self, rng: random.Random) -> None:
         self.network = MemoryNetwork(rng)
@@ -65,8 +76,6 @@ class World:
         config = EngineConfig(
             network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
             encryption=PLAIN,
-            # Nobody is to see that the seeds' long file is not there.
-            storage=StorageConfig(file_check_interval=DAY),
             seed=self.number,
         )
         return create_memory_engine(
@@ -84,7 +93,7 @@ async def story(rng: random.Random) -> dict[str, float]:
     metainfo = world.metainfo
     assert metainfo.piece_count == PIECES
     assert metainfo.digest(PIECES - 1) == hashlib.sha1(world.ends[1][-(PIECE - 1000) :]).digest()
-    served = MemoryFileSystem()
+    served = Pretence()
     served.write_file(ROOT, "long/begin", world.ends[0])
     served.write_file(ROOT, "long/end", world.ends[1])
     files, store = MemoryFileSystem(), MemorySessionStore()

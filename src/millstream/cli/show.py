@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,9 @@ def lines(view: Mapping[str, Any], files: _Views, trackers: _Views, peers: _View
     yield f"  sent       {format_size(view['totalUploaded'])}, now {format_rate(view['uploadRate'])}"
     if view["ratio"] is not None:
         yield f"  ratio      {format_ratio(view['ratio'])}"
+    yield f"  added      {moment(view['addedAt'])}"
+    if view["completedAt"] is not None:
+        yield f"  completed  {moment(view['completedAt'])}"
     yield f"  directory  {safe_text(view['savePath'])}"
     if files:
         yield f"  {plural(len(files), 'file')}"
@@ -112,3 +116,8 @@ def lines(view: Mapping[str, Any], files: _Views, trackers: _Views, peers: _View
             f"  peer       {peer['ip']} port {peer['port']}  {safe_text(peer['client'])}  "
             f"{peer['percent']:g} %  {peer['flags']}"
         )
+
+
+def moment(seconds: float) -> str:
+    """A time since 1970 as the user's clock shows it."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

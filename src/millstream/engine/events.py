@@ -73,6 +73,20 @@ class TorrentFailed:
     error: MillstreamError
 
 
+@dataclass(frozen=True, slots=True)
+class TorrentMoved:
+    """Its files are at another place."""
+
+    save_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRenamed:
+    """Files have other paths, by their numbers in the metainfo's order."""
+
+    paths: Mapping[int, str]
+
+
 Event = (
     StateChanged
     | PieceVerified
@@ -82,6 +96,8 @@ Event = (
     | PeerBanned
     | TorrentCompleted
     | TorrentFailed
+    | TorrentMoved
+    | FilesRenamed
 )
 
 

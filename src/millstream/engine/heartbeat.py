@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from millstream.core.torrent import BEAT
+from millstream.logging.component_logger import component_logger
+
+_LOG = component_logger("engine")
 
 
 class Heartbeat:
@@ -34,4 +37,7 @@ class Heartbeat:
         self._timer = loop.call_later(BEAT, self._beat)
         now = loop.time()
         for beat in self._beats:
-            beat(now)
+            try:
+                beat(now)
+            except Exception:  # noqa: BLE001 - it is logged whole
+                _LOG.exception("something that is looked after now and then is not")

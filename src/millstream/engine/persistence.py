@@ -26,6 +26,7 @@ from millstream.interfaces.filesystem import FileSystem
 from millstream.interfaces.session_store import SessionStore
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.infohash import InfoHash
+from millstream.storage.claims import Claims
 from millstream.storage.metainfo_record import encode_metainfo
 from millstream.storage.resume import ResumeState
 from millstream.storage.resume_peers import encode_peers
@@ -162,7 +163,12 @@ class Persistence:
         for key in _KEYS:
             self._gone.pop(key(member.info_hash), None)
         member.changed = partial(self._changed, keeper)
+        member.claims = partial(self._claims_of, keeper)
         member.remember = partial(self._remember, keeper)
+
+    def _claims_of(self, keeper: TorrentKeeper) -> Claims | None:
+        now, wall_time = asyncio.get_running_loop().time(), self._clock.wall_time()
+        return keeper.disk_went(now, FLUSH_INTERVAL, wall_time)
 
     async def forget(self, info_hash: InfoHash) -> None:
         """The torrent is no longer of the session."""

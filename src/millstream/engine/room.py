@@ -49,6 +49,9 @@ class RoomGauge:
                 return False
             self._fill(ROOMY_FACTOR * self._least, None)
             return True
+        if self._retry_at is not None:
+            # The figure by which a write was refused may have been from before others.
+            self.needed = min(self.needed, free + self._more)
         may_retry = self._retry_at is not None and now >= self._retry_at and free >= self._least
         if free < self.needed and not may_retry:
             return False
@@ -60,9 +63,12 @@ class RoomGauge:
         if self.is_full:
             return False
         # What was free did not help; so much more may.
-        more = max(1, ROOMY_FACTOR * self._least)
-        self._fill((self.free or 0) + more, now + FULL_RETRY)
+        self._fill((self.free or 0) + self._more, now + FULL_RETRY)
         return True
+
+    @property
+    def _more(self) -> int:
+        return max(1, ROOMY_FACTOR * self._least)
 
     def _fill(self, needed: int, retry_at: float | None) -> None:
         self.is_full, self.needed, self._retry_at = True, needed, retry_at

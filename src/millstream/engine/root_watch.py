@@ -27,6 +27,7 @@ from millstream.storage.roots import StorageRoot, StorageRootManager
 MAX_LOOKS_A_ROUND = 64
 
 _NO_ANSWER = "its disk does not answer"
+_ANEW = "it was mounted anew"
 _WHY = {
     RootState.ABSENT: "its directory is gone; is the disk mounted?",
     RootState.CHANGED: "another directory is at its place, without its files; is the disk mounted?",
@@ -170,6 +171,7 @@ class RootWatch:
         root = self._roots.find(token)
         if root is not None and self._of(root).room.refuse(asyncio.get_running_loop().time()):
             self._tell_room(root)
+            self.suspect(token)  # how much there is now is not known
 
     async def close(self) -> None:
         """Look no more, and tell nothing more."""
@@ -217,11 +219,15 @@ class RootWatch:
         watched = self._of(root)
         remembered = self._roots.identities.get(root.token)
         state = judge(identity, remembered, has_files, seen=watched.seen)
-        if watched.accepts:
-            watched.accepts, state = False, RootState.PRESENT
+        accepted, watched.accepts = watched.accepts, False
+        if accepted:
+            state = RootState.PRESENT
         if state is not RootState.PRESENT:
             self._lose(root.token, state, _WHY[state])
             return
+        if watched.seen and identity != self._roots.identities.get(root.token) and not accepted:
+            # Files that are open are those of the old one, and who knows what reached it.
+            self._lose(root.token, RootState.CHANGED, _ANEW)
         watched.seen = identity is not None
         self._roots.set_identity(root.token, identity)
         if watched.state is not RootState.PRESENT:

@@ -179,8 +179,9 @@ class TorrentSession:
             count = len(self.layout.files)
             self.files_changed([i for i in range(count) if placement.path(i) in paths])
         else:
-            self._shared.disk_watch.disk_failed(self.metainfo.info_hash, error)
+            # First this one, whose error names the file; then whoever it concerns besides.
             self.fail(error)
+            self._shared.disk_watch.disk_failed(self.metainfo.info_hash, error)
 
     async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Close links, end a check, wait for what is at the disk, and keep no file open.

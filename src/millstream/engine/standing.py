@@ -9,6 +9,7 @@ from millstream.core.activity import Activity
 from millstream.core.goals import Goals
 from millstream.engine.queue import Queue
 from millstream.protocol.infohash import InfoHash
+from millstream.storage.claims import Claims
 
 
 class Standing:
@@ -32,6 +33,7 @@ class Standing:
         added_at: seconds since the epoch; 0 if that is not known.
         completed_at: when all that is wanted was there first; None before.
         changed: called when there is something new to remember; a session sets it.
+        claims: what of its files was flushed to the disk, which just went; None: nobody knows.
         remember: returns when all there is to remember is stored, or raises StorageError.
     """
 
@@ -49,6 +51,7 @@ class Standing:
         self.added_at = 0.0
         self.completed_at: float | None = None
         self.changed: Callable[[], None] = _nobody_remembers
+        self.claims: Callable[[], Claims | None] = _nobody_knows
         self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
 
     def check_turn(self) -> AbstractAsyncContextManager[None]:
@@ -59,6 +62,10 @@ class Standing:
 
 def _nobody_remembers() -> None:
     """The torrent is not of a session."""
+
+
+def _nobody_knows() -> None:
+    """When its files were flushed."""
 
 
 async def _nothing_to_store() -> None:

@@ -154,5 +154,5 @@ class Tick:
         self._awake.pop(torrent, None)
         try:
             torrent.broke(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged whole
             _LOG.exception("a torrent broke, and could not be stopped")

@@ -85,6 +85,11 @@ class TorrentFiles(TorrentHandle):
             roots.assign(self.info_hash, target.token)
             self._membership.changed()
 
+    @property
+    def moved_bytes(self) -> int | None:
+        """Bytes that the move under way has moved; None if there is none."""
+        return self._session.rearranging.moved if self.has_metadata else None
+
     async def rename_file(self, index: int, path: str) -> None:
         """Give a file another path below the torrent's place, `/` between its parts.
 

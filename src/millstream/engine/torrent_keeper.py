@@ -203,6 +203,15 @@ class TorrentKeeper:
         self._state = state
         return state
 
+    def disk_went(self, now: float, patience: float, wall_time: float) -> Claims | None:
+        """What is known to be on the disk, which just went; see `observe` and `snapshot`.
+
+        Whatever was not flushed before is never claimed without being read.
+        """
+        self.observe(now, patience)
+        self._doubtful |= self._written
+        return self.snapshot(now, wall_time).claims
+
     def is_news(self, state: ResumeState) -> bool:
         """Whether the store has something else: more than the hour is different."""
         saved = self.saved

@@ -40,9 +40,17 @@ class HttpFiles:
         roots: what is lent.
         files: what is done with it.
         calls: the cold paths.
+        headers_of: what an answer to a request has; one that is streamed needs it before.
     """
 
-    def __init__(self, roots: LentRoots, files: LentFiles, calls: FileCalls) -> None:
+    def __init__(
+        self,
+        roots: LentRoots,
+        files: LentFiles,
+        calls: FileCalls,
+        headers_of: Callable[[web.BaseRequest], dict[str, str]],
+    ) -> None:
+        self._headers_of = headers_of
         self._roots = roots
         self._files = files
         self._calls = calls
@@ -101,7 +109,7 @@ class HttpFiles:
         offset, length = _number(request, "X-Offset") or 0, _number(request, "X-Length")
         span = await self._calls.in_thread(open_span, self._files, root, path, offset, length)
         try:
-            response = web.StreamResponse(headers=dict(_headers_of(request)))
+            response = web.StreamResponse(headers=self._headers_of(request))
             response.content_type = "application/octet-stream"
             response.content_length = span.length
             await response.prepare(request)
@@ -208,12 +216,6 @@ def _place(fields: Fields) -> Json:
     """What is `root_key` in the original's routes is `root` in a call."""
     root = fields.required(fields.text, "root_key")
     return {"root": root, "path": fields.required(fields.text, "path")}
-
-
-def _headers_of(request: web.BaseRequest) -> dict[str, str]:
-    """What the server wants on every answer; one that is streamed has to have it before."""
-    headers: dict[str, str] = request.get("headers", {})
-    return headers
 
 
 def _path_of(request: web.BaseRequest) -> str:

@@ -78,7 +78,7 @@ class IoDaemon:
         self._files = LentFiles(self.roots)
         self._batches = DiskBatches(self._files, self.roots.get, config.disk)
         self._calls = FileCalls(self._files, self._batches)
-        self._http_files = HttpFiles(self.roots, self._files, self._calls)
+        self._http_files = HttpFiles(self.roots, self._files, self._calls, _headers_of)
         self._gate = RequestGate(config.token, config.allowed_hosts, is_loopback=config.is_loopback)
         self._gate.origins = frozenset(origin.lower() for origin in config.origins)
         self._io = IoServer(
@@ -188,23 +188,25 @@ class IoDaemon:
     # Requests.
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        allowed: str | None = None
+        headers = _HEADERS
         try:
-            hosts = request.headers.getall("Host", [])
-            self._gate.check_site(hosts, origin, request.headers.get("Sec-Fetch-Site"))
-            allowed = origin
-            request["headers"] = _HEADERS | answer_headers(allowed)
-            response = await self._carry_out(request, origin)
+            self._gate.check_site(
+                request.headers.getall("Host", []),
+                request.headers.get("Origin"),
+                request.headers.get("Sec-Fetch-Site"),
+            )
+            headers = _headers_of(request)
+            response = await self._carry_out(request)
         except Exception as error:  # noqa: BLE001 - the last resort: one request must not end it
             response = _refused(request, error)
         if not response.prepared:
-            response.headers.update(_HEADERS | answer_headers(allowed))
+            response.headers.update(headers)
         return response
 
-    async def _carry_out(self, request: web.BaseRequest, origin: str | None) -> web.StreamResponse:
+    async def _carry_out(self, request: web.BaseRequest) -> web.StreamResponse:
         method, path = request.method, request.path
         if method == "OPTIONS":
+            origin = request.headers.get("Origin")
             asks = "Access-Control-Request-Private-Network" in request.headers
             return web.Response(status=204, headers=preflight_headers(origin, private_network=asks))
         if (method, path) not in _NO_TOKEN:
@@ -245,6 +247,11 @@ class IoDaemon:
             "MethodNotAllowed" if known else "NotFound",
             f"{method} {path[:80]!r}: there is no such route here",
         )
+
+
+def _headers_of(request: web.BaseRequest) -> dict[str, str]:
+    """What the answer has to a request of somebody who may ask."""
+    return _HEADERS | answer_headers(request.headers.get("Origin"))
 
 
 def _refused(request: web.BaseRequest, error: Exception) -> web.Response:

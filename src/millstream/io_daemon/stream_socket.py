@@ -246,7 +246,8 @@ class StreamSocket:
 
 
 def _errno(reason: Exception | None) -> int:
-    return (reason.errno or 0) if isinstance(reason, OSError) else 0
+    # The resolver's numbers are below zero, and others' than the system's.
+    return max(0, reason.errno or 0) if isinstance(reason, OSError) else 0
 
 
 def connection_failure(error: NetworkError) -> tuple[int, str]:

@@ -22,6 +22,7 @@ from millstream.logging.ring_buffer import RingBufferLogger
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.engine_settings import EngineSettings, read_rate
 from millstream.rpc.feed import Feed
+from millstream.rpc.moves import Moves
 from millstream.rpc.refusals import Refusal, invalid
 from millstream.rpc.torrent_view import Json, state_name
 
@@ -58,6 +59,7 @@ class Control:
     Attributes:
         feed: what happens, for `/events`.
         log: the latest of the log.
+        moves: torrents on their way to other roots.
         reload: reads the settings again and says what changed; None where nobody does.
     """
 
@@ -69,6 +71,7 @@ class Control:
         self._changing = asyncio.Lock()
         self.feed = Feed()
         self.log = RingBufferLogger()
+        self.moves = Moves()
         self._observers: list[TorrentObserver] = []
         self._farewells: set[asyncio.Task[None]] = set()
         self.reload: Callable[[], Awaitable[Json]] | None = None
@@ -94,6 +97,7 @@ class Control:
             for observer in self._observers:
                 observer.torrent_entered(torrent, is_new=not event.restored)
         else:
+            self.moves.forget(torrent.info_hash)
             # While it is here: then it has a place.
             left = [observer.torrent_leaving(torrent) for observer in self._observers]
             left.append(lambda: self.feed.tell({"type": "torrentRemoved", "id": id_}))
@@ -154,6 +158,7 @@ class Control:
             engine = self.engine
             # Nobody is to add to what is being closed.
             self._engine = None
+            await self.moves.close()
             await engine.close()
         self.feed.tell({"type": "engineStopped"})
 

@@ -111,3 +111,34 @@ def queue_view(engine: Engine, torrent: Torrent) -> Json:
         "forced": torrent.is_forced,
         "autoManaged": torrent.is_auto_managed,
     }
+
+
+async def rename(torrent: Torrent, fields: Fields) -> None:
+    """Carry out the body of `rename`.
+
+    Raises:
+        Refusal: a field is unknown, wrong or missing.
+        MetadataPendingError: the files are not known yet.
+        ConfigError: there is no such file or folder, or it cannot have this path.
+        StorageError: something is there already, or it cannot be renamed.
+    """
+    index, folder = fields.integer("file", 0, MAX_FILES), fields.text("folder")
+    path = fields.required(fields.text, "path")
+    fields.finish()
+    if (index is None) == (folder is None):
+        raise invalid("file", "or folder must be there, and not both")
+    if index is not None:
+        await torrent.rename_file(index, path)
+    if folder is not None:
+        await torrent.rename_folder(folder, path)
+
+
+def read_destination(fields: Fields) -> dict[str, str]:
+    """Where the body of `move` wants the files, as `Torrent.move` takes it. Raises Refusal."""
+    root, path = fields.text("root"), fields.path("path")
+    fields.finish()
+    if root is not None and path is None:
+        return {"root": root}
+    if path is not None and root is None:
+        return {"save_path": path}
+    raise invalid("root", "or path must be there, and not both")

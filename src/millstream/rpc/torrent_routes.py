@@ -13,6 +13,8 @@ from millstream.rpc.torrent_changes import (
     change_queue,
     change_settings,
     queue_view,
+    read_destination,
+    rename,
     settings_view,
 )
 from millstream.rpc.torrent_view import Json, torrent_view
@@ -105,6 +107,31 @@ async def _priorities(ask: Ask) -> Json:
     return {"files": files_view(torrent)}
 
 
+async def _rename(ask: Ask) -> Json:
+    torrent = ask.torrent
+    await rename(torrent, ask.fields)
+    return {"files": files_view(torrent)}
+
+
+async def _move(ask: Ask) -> Json:
+    torrent = ask.torrent
+    place = read_destination(ask.fields)
+    await ask.control.moves.begin(torrent.info_hash, torrent.move(**place))
+    return await _moving(ask)
+
+
+async def _moving(ask: Ask) -> Json:
+    torrent, moves = ask.torrent, ask.control.moves
+    error = moves.error(torrent.info_hash)
+    return {
+        "moving": moves.is_moving(torrent.info_hash),
+        "moved": torrent.moved_bytes,
+        "size": torrent.metainfo.total_length if torrent.has_metadata else 0,
+        "error": None if error is None else str(error),
+        "savePath": torrent.save_path,
+    }
+
+
 async def _queue(ask: Ask) -> Json:
     return queue_view(ask.control.engine, ask.torrent)
 
@@ -147,6 +174,8 @@ TORRENT_ROUTES: Routes = {
     "recheck": (Route("POST", _recheck),),
     "pause": (Route("POST", _pause),),
     "resume": (Route("POST", _resume),),
+    "rename": (Route("POST", _rename),),
+    "move": (Route("GET", _moving), Route("POST", _move)),
     "queue": (Route("GET", _queue), Route("POST", _set_queue)),
     "goals": (Route("GET", _goals), Route("POST", _set_goals)),
     "priorities": (Route("POST", _priorities, MAX_LONG_BODY),),

@@ -75,6 +75,9 @@ FIELDS: dict[str, Callable[[Look], object]] = {
     "seeds": lambda look: look.status.seeds,
     "eta": lambda look: None if look.status.eta is None else round(look.status.eta),
     "savePath": lambda look: look.torrent.save_path,
+    "root": lambda look: look.torrent.root.token,
+    "addedAt": lambda look: round(look.torrent.added_at),
+    "completedAt": lambda look: _moment(look.torrent.completed_at),
     "queuePosition": lambda look: look.torrent.queue_position,
     "forced": lambda look: look.torrent.is_forced,
     "autoManaged": lambda look: look.torrent.is_auto_managed,
@@ -82,7 +85,10 @@ FIELDS: dict[str, Callable[[Look], object]] = {
     "downloadLimit": lambda look: look.torrent.limits[0],
     "uploadLimit": lambda look: look.torrent.limits[1],
 }
-"""What can be asked of a torrent, by name. Rates are bytes a second, `eta` seconds or null."""
+"""What can be asked of a torrent, by name.
+
+Rates are bytes a second, `eta` seconds or null, moments seconds since 1970 or null.
+"""
 
 
 def torrent_view(torrent: Torrent) -> Json:
@@ -106,6 +112,10 @@ def trouble(torrent: Torrent) -> str | None:
     if torrent.error is not None:
         return str(torrent.error)
     return torrent.why_idle() or None if torrent.state in _WANTING else None
+
+
+def _moment(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
 
 
 def error_kind(error: Exception | None) -> str | None:

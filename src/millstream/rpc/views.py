@@ -18,7 +18,6 @@ from millstream.events import (
     TorrentCompleted,
     TorrentFailed,
 )
-from millstream.protocol.metainfo import FileAttribute
 from millstream.rpc.torrent_view import Json, state_name
 
 
@@ -95,16 +94,16 @@ def files_view(torrent: Torrent) -> list[Json]:
         piece = min(offset // length, len(have) - 1)
         return before[piece] + (min(offset - piece * length, sizes[piece]) if have[piece] else 0)
 
+    paths = torrent.file_paths()
     files: list[Json] = []
     offset = 0
     for index, entry in enumerate(metainfo.files):
         end = offset + entry.length
-        if not entry.attributes & FileAttribute.PAD:
-            names = (metainfo.name, *entry.path) if metainfo.is_multi_file else entry.path
+        if paths[index] is not None:
             files.append(
                 {
                     "index": index,
-                    "path": "/".join(names),
+                    "path": paths[index],
                     "size": entry.length,
                     "done": verified(end) - verified(offset),
                     "priority": priorities[index].name.lower(),

@@ -51,6 +51,7 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
+from millstream.storage.config import StorageConfig
 from millstream.testing.content import multi_file_torrent, single_file_torrent
 from millstream.testing.tracker import MemoryTracker
 from millstream.tracker.config import TrackerConfig
@@ -155,6 +156,7 @@ class SimulatedSwarm:
         encryption: EncryptionConfig = PLAIN,
         network: NetworkConfig | None = None,
         swarm: SwarmConfig | None = None,
+        storage: StorageConfig | None = None,
         magnet: bool = False,
         select: Iterable[int] | None = None,
         trackers: Iterable[str] = (),
@@ -177,6 +179,7 @@ class SimulatedSwarm:
             encryption: its settings; plain connections by default, for the simulation's speed.
             network: its settings; where it listens is decided here.
             swarm: its settings.
+            storage: its settings.
             magnet: whether it joins by a magnet link, and so knows the infohash only.
             select: the files it wants, by their numbers; of a magnet, by the link itself (`so=`).
             trackers: announce URLs; of a tracked swarm its tracker comes besides.
@@ -197,6 +200,7 @@ class SimulatedSwarm:
             transfer=transfer or TransferConfig(),
             encryption=encryption,
             swarm=swarm or SwarmConfig(),
+            storage=storage or StorageConfig(),
             trackers=TrackerConfig(allow_local=True, want=want),
             seed=self.rng.getrandbits(64),
         )

@@ -33,6 +33,8 @@ VIEW = {
     "seeds": 0,
     "eta": 61,
     "savePath": "/srv",
+    "addedAt": 1_700_000_000,
+    "completedAt": None,
 }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from .daemon_double import ID, VIEW, run
 
@@ -51,8 +52,15 @@ def test_what_hinders_it(monkeypatch, capsys):
     _, out, _, _ = run(monkeypatch, capsys, "show", ID, answers=answers)
     assert "  idle       no peers\ufffd\n" in out
     assert "  ratio      0.50\n" in out
-    failed = {"error": "full", "errorKind": "StorageError", "whyIdle": "full"}
+    assert re.search(r"  added      2023-11-1\d \d\d:\d\d\n", out)
+    assert "completed" not in out
+    failed = {"completedAt": 1_700_000_000} | {
+        "error": "full",
+        "errorKind": "StorageError",
+        "whyIdle": "full",
+    }
     answers[f"/torrent/{ID}/status"] = {**VIEW, **failed}
     _, out, _, _ = run(monkeypatch, capsys, "show", ID, answers=answers)
     assert "  error      full (StorageError)\n" in out
+    assert "  completed  2023-11-1" in out
     assert "idle" not in out

@@ -102,14 +102,14 @@ class IoClient:
 
     async def receive_data(self, length: int, number: int | None = None) -> bytes:
         """So many bytes of a socket's TCP_RECV; credit that comes between is passed over."""
-        data = b""
+        data = bytearray()
         while len(data) < length:
             frame = await self.receive(Opcode.TCP_RECV, Opcode.CREDIT)
             if frame.opcode == Opcode.TCP_RECV:
                 found = SocketData.parse(frame.payload)
                 assert number in {None, found.socket}
                 data += found.data
-        return data
+        return bytes(data)
 
     async def nothing_comes(self, time: float = 0.05) -> bool:
         """Whether no frame comes for a while."""

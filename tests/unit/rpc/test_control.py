@@ -108,7 +108,7 @@ class TorrentDouble:
         self.hub = EventHub()
         self.listen = self.hub.listen
         self.events = self.hub.subscribe
-        self.gone = self.hub.close
+        self.gone = self.hub.end
 
 
 class ObserverDouble:

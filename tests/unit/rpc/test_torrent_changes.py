@@ -14,6 +14,8 @@ from millstream.rpc.torrent_changes import (
     change_queue,
     change_settings,
     queue_view,
+    read_destination,
+    rename,
     settings_view,
 )
 
@@ -31,6 +33,7 @@ class Changed(SimpleNamespace):
             super_seeding=False,
             selected="all",
             priorities=None,
+            renamed=None,
         )
 
     @property
@@ -43,6 +46,12 @@ class Changed(SimpleNamespace):
 
     async def select_files(self, indexes):
         self.selected = indexes
+
+    async def rename_file(self, index, path):
+        self.renamed = index, path
+
+    async def rename_folder(self, folder, path):
+        self.renamed = folder, path
 
     async def set_file_priorities(self, priorities):
         self.priorities = priorities
@@ -176,3 +185,38 @@ def test_no_such_place(body):
     with pytest.raises(Refusal):
         change_queue(queued, queued, Fields(body))
     assert list(queued.order) == ["a", "me", "z"]
+
+
+@pytest.mark.parametrize("what", [{"file": 0}, {"folder": "a/b"}])
+async def test_renaming(what):
+    torrent = Changed()
+    await rename(torrent, Fields({**what, "path": "c"}))
+    assert torrent.renamed == (*what.values(), "c")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"path": "c"}, "file"),
+        ({"file": 1, "folder": "a", "path": "c"}, "file"),
+        ({"file": 1}, "path"),
+        ({"file": "a", "path": "c"}, "file"),
+        ({"folder": "a", "path": "c", "force": True}, "force"),
+    ],
+)
+async def test_no_such_renaming(body, field):
+    torrent = Changed()
+    with pytest.raises(Refusal) as caught:
+        await rename(torrent, Fields(body))
+    assert (caught.value.field, torrent.renamed) == (field, None)
+
+
+def test_destinations():
+    assert read_destination(Fields({"root": "0123"})) == {"root": "0123"}
+    assert read_destination(Fields({"path": "/srv"})) == {"save_path": "/srv"}
+
+
+@pytest.mark.parametrize("body", [{}, {"root": "0", "path": "/x"}, {"path": "x"}, {"to": "/x"}])
+def test_no_destination(body):
+    with pytest.raises(Refusal):
+        read_destination(Fields(body))

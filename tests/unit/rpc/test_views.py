@@ -45,6 +45,10 @@ def torrent(states, files, *, length=10, multi=True):
         metainfo=metainfo,
         has_metadata=True,
         piece_states=lambda: bytes(states),
+        file_paths=lambda: [
+            None if file.attributes & FileAttribute.PAD else "/".join(("x", *file.path))
+            for file in files
+        ],
         file_priorities=lambda: [FilePriority(number % 2 * 7) for number in range(len(files))],
     )
 

@@ -39,6 +39,9 @@ class TorrentDouble(SimpleNamespace):
             state=state,
             error=error,
             save_path="/srv",
+            root=SimpleNamespace(token="0123"),  # noqa: S106 - of a storage root
+            added_at=1_700_000_000.25,
+            completed_at=None,
             max_peers=None,
             limits=(None, 2048),
             queue_position=0,
