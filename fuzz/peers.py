@@ -400,7 +400,7 @@ class World:
                 assert peer.outstanding >= 0
             else:
                 assert len(peer._allowed_fast) <= MAX_ALLOWED_FAST
-        clients = self.exchange._serve._clients
+        clients = self.exchange.serve._clients
         assert clients.keys() <= self.peers.keys()
         assert all(len(client.waiting) <= MAX_WAITING for client in clients.values())
         if self.exchange.pex is not None:

@@ -19,6 +19,7 @@ from millstream.io_daemon.lent_files import LentFiles
 from millstream.io_daemon.lent_roots import LentRoots
 from millstream.io_daemon.relative_path import path_parts
 from millstream.io_daemon.whole_files import (
+    Span,
     hash_span,
     open_span,
     read_step,
@@ -113,16 +114,26 @@ class HttpFiles:
             response.content_type = "application/octet-stream"
             response.content_length = span.length
             await response.prepare(request)
-            done = 0
-            while done < span.length:
-                # An error from here on ends the connection: the client misses bytes.
-                data = await self._calls.in_thread(read_step, span, done)
-                await response.write(data)
-                done += len(data)
-            await response.write_eof()
+            await self._stream(request, response, span)
         finally:
             await self._calls.in_thread(os.close, span.descriptor)
         return response
+
+    async def _stream(
+        self, request: web.BaseRequest, response: web.StreamResponse, span: Span
+    ) -> None:
+        done = 0
+        while done < span.length:
+            try:
+                data = await self._calls.in_thread(read_step, span, done)
+            except OSError as error:
+                # The status went out already: only the end of the connection tells now.
+                if request.transport is not None:
+                    request.transport.abort()
+                raise ConnectionResetError from error
+            await response.write(data)
+            done += len(data)
+        await response.write_eof()
 
     async def _hash_body(self, request: web.BaseRequest, name: str, _: str) -> web.StreamResponse:
         async with self._bodies.read(request) as body:

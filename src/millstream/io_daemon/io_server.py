@@ -19,6 +19,9 @@ from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.io_session import IoSession
 from millstream.io_daemon.lent_roots import LentRoots
 from millstream.io_wire.envelope import MAX_MESSAGE
+from millstream.logging.component_logger import component_logger
+
+_LOG = component_logger("io_daemon")
 
 # Clients at a time; each may bring a message of 64 MiB, and most computers have one engine.
 MAX_CLIENTS = 16
@@ -81,6 +84,11 @@ class IoServer:
         try:
             await response.prepare(request)
             await session.run()
+        except Exception:
+            if not response.prepared:
+                raise
+            # The answer to the request went out: there is no other one.
+            _LOG.exception("a client of /io failed")
         finally:
             self._counters.ws_connections -= 1
             del self._sessions[response]

@@ -79,8 +79,8 @@ class Peer:
         self.came = asyncio.Queue()
         self.writers = []
 
-    async def start(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def start(self, ssl=None):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=ssl)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _accept(self, reader, writer):
