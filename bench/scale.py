@@ -144,10 +144,12 @@ def _daemon(work: Path, content: Path, session: Path) -> Iterator[tuple[int, str
         )
     output: IO[bytes] = process.stdout  # type: ignore[assignment]
     try:
-        line = output.readline()
-        if not line:
-            raise ChildFailed(f"the daemon ended: {log.read_text('utf-8', 'replace')[-1500:]}")
-        told = json.loads(line)
+        told: dict[str, Any] = {}
+        while told.get("event") != "daemon":
+            line = output.readline()
+            if not line:
+                raise ChildFailed(f"the daemon ended: {log.read_text('utf-8', 'replace')[-1500:]}")
+            told = json.loads(line)
         yield process.pid, told["url"], told["torrents"]
     finally:
         process.terminate()

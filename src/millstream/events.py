@@ -4,6 +4,7 @@ from millstream.engine.engine_events import EngineEvent, TorrentAdded, TorrentRe
 from millstream.engine.events import (
     Event,
     EventStream,
+    FilesRenamed,
     PeerBanned,
     PeerConnected,
     PeerDisconnected,
@@ -12,12 +13,14 @@ from millstream.engine.events import (
     StateChanged,
     TorrentCompleted,
     TorrentFailed,
+    TorrentMoved,
 )
 
 __all__ = [
     "EngineEvent",
     "Event",
     "EventStream",
+    "FilesRenamed",
     "PeerBanned",
     "PeerConnected",
     "PeerDisconnected",
@@ -27,5 +30,6 @@ __all__ = [
     "TorrentAdded",
     "TorrentCompleted",
     "TorrentFailed",
+    "TorrentMoved",
     "TorrentRemoved",
 ]

@@ -33,7 +33,8 @@ MAY_IMPORT = {
 # All others: they do I/O, wait, draw, or only say how that is asked for.
 IMPURE = {
     *("adapters", "cli", "engine", "interfaces", "presets", "settings", "storage", "testing"),
-    *("http_server", "io_daemon", "logging", "rpc", "service", "tracker_service"),
+    *("http_server", "io_daemon", "logging", "native_host", "rpc", "sandbox", "service"),
+    *("tracker_service",),
 }
 PURE = sorted(
     path.relative_to(SOURCE).as_posix()

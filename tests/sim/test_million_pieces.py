@@ -159,4 +159,4 @@ async def story(rng: random.Random) -> dict[str, float]:
 
 def test_a_million_pieces():
     took = run_virtual(story, seed=1)
-    print("; ".join(f"{what} {seconds * 1000:.1f} ms" for what, seconds in took.items()))
+    print("; ".join(f"{what} {seconds * 1000:.1f} ms" for what, seconds in took.items()))  # noqa: T201

@@ -175,7 +175,7 @@ async def keep_house(home: Household, engine: Engine, day: int) -> None:
     await engine.remove(last)
     await asyncio.sleep(10)
     await engine.add(metainfo, trackers=[home.tracker.url])
-    assert all([status.url for status in torrent.trackers()])
+    assert all(status.url for status in torrent.trackers())
     assert torrent.why_idle()
 
 

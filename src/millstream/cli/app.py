@@ -67,12 +67,15 @@ COMMANDS = (
     *("download", "seed", "peers", "create", "info", "magnet", "verify", "scrape", "tracker"),
     *("daemon", "add", "list", "show", "top", "files", "pause", "resume", "remove", "recheck"),
     *("move", "rename", "queue", "goals", "roots", "limits", "log", "rpc", "settings", "demo"),
-    "io-daemon",
+    *("io-daemon", "native-host"),
 )
 """The commands in the order of the help. Each is a module of this package."""
 
 # Those whose modules are not named like them.
-_MODULES = {"list": "list_torrents", "settings": "show_settings", "io-daemon": "io_daemon"}
+_MODULES = {
+    **{"list": "list_torrents", "settings": "show_settings"},
+    **{"io-daemon": "io_daemon", "native-host": "native_host"},
+}
 
 
 def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:

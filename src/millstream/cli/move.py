@@ -103,7 +103,7 @@ async def carry(
     if answer["moving"]:
         return found, None
     if answer["error"]:
-        raise CommandError(str(answer["error"]), ExitCode.STORAGE)
+        raise CommandError(str(answer["error"]), ExitCode.FAILURE)
     return found, str(answer["savePath"])
 
 

@@ -39,7 +39,8 @@ class QueueOrder(Generic[K]):
         return len(self._keys)
 
     def __contains__(self, key: K) -> bool:
-        return key in self._index()
+        # Without making the index: all that leave, one after the other, would make it for each.
+        return key in (self._keys if self._positions is None else self._positions)
 
     def add(self, key: K) -> None:
         """Put a torrent at the end, if it is not there yet."""
@@ -50,7 +51,13 @@ class QueueOrder(Generic[K]):
 
     def remove(self, key: K) -> None:
         """Take a torrent out. Raises KeyError."""
-        del self._keys[self.position(key)]
+        if self._positions is not None:
+            del self._keys[self._positions[key]]
+        else:
+            try:
+                self._keys.remove(key)
+            except ValueError:
+                raise KeyError(key) from None
         self._positions = None
 
     def position(self, key: K) -> int:

@@ -357,4 +357,3 @@ class Swarm:
         if leech is None:
             return None if seed is None else self._seeds
         return self._seeds if seed is not None and seed < leech else self._leeches
-

@@ -86,6 +86,7 @@ class Engine:
         rng = random.Random(config.seed)
         peer_id = make_peer_id(rng)
         self.roots = StorageRootManager(rng, platform.files.root)
+        self.roots.repointed = self._root_repointed
         self._listeners = Listeners()
         self._tick = Tick(platform.disk)
         self._idle_watch = IdleWatch(self._members.values)
@@ -279,7 +280,7 @@ class Engine:
         if self._persistence is not None:
             self._persistence.add_new(member, options, extra)
         if seed_mode and isinstance(member.stage, TorrentSession):
-            member.stage.assume_complete()
+            await member.stage.assume_complete()
         elif start:
             await member.stage.start()
         self._hub.emit(TorrentAdded(added))
@@ -328,6 +329,8 @@ class Engine:
     async def _leave(self, torrent: Torrent) -> None:
         if self._torrents.get(torrent.info_hash) is not torrent:
             return
+        # First what moves its files: a stop does not wait for that.
+        await self._members[torrent.info_hash].stage.leave()
         await self._members[torrent.info_hash].stop()
         if self._torrents.pop(torrent.info_hash, None) is not None:
             member = self._members.pop(torrent.info_hash)
@@ -336,6 +339,13 @@ class Engine:
             self._links.remove_torrent(torrent.info_hash)
             torrent.gone()
             self._tick.forget(member)
+
+    def _root_repointed(self, root: StorageRoot) -> None:
+        """The files of its torrents are at another path now."""
+        for info_hash in self.roots.torrents_in(root.token):
+            member = self._members.get(info_hash)
+            if member is not None and isinstance(member.stage, TorrentSession):
+                member.stage.rearranging.follow_root()
 
     async def accept_root(self, token: str) -> None:
         """Take the directory that is at a storage root's path for the root, whatever is in it.
@@ -368,12 +378,13 @@ class Engine:
             )
             # A disk that is not mounted must be known before anybody looks for files on it.
             await self._housekeeping.look_at_roots()
+            members = []
             for torrent in restored.torrents:
                 member = self._members.get(torrent.info_hash)
                 if member is not None:
                     self._hub.emit(TorrentAdded(torrent, restored=True))
-                    if not member.is_stopped_by_user:
-                        await member.stage.start()
+                    members.append(member)
+            await start_all(members, lambda member: self._members.get(member.info_hash) is member)
         return restored
 
     async def save_session(self) -> None:

@@ -97,10 +97,14 @@ class Housekeeping:
         """Look whether its storage root is there; see `engine.shared.DiskWatch`."""
         root = self._roots.root_of(torrent)
         if root is not None:
-            await self._root_watch.look(root.token, within=within)
-            error = self._root_watch.error(root.token)
-            if error is not None:
-                raise error
+            await self.require_root(root.token, within)
+
+    async def require_root(self, token: str, within: float = 0.0) -> None:
+        """Look whether a storage root is there; see `engine.shared.DiskWatch`."""
+        await self._root_watch.look(token, within=within)
+        error = self._root_watch.error(token)
+        if error is not None:
+            raise error
 
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
         """A job of the torrent failed.

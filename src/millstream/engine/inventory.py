@@ -28,7 +28,6 @@ from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 from millstream.storage.roots import StorageRoot
 
-
 # Seconds for which a look at the root holds where nothing speaks against it: ten thousand torrents
 # that are checked at once look a few times.
 RECENT = 1.0
@@ -128,7 +127,7 @@ class Inventory:
             claims: what is known to be there for good, if anything is remembered; None has all
                 read again.
         """
-        if self.checks:
+        if self.is_taken:
             self.claims = claims
         self.checked_pieces = 0
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from millstream.core.idleness import Idleness, IdleReason
 from millstream.engine import events
-from millstream.errors import StorageError
+from millstream.errors import MillstreamError, StorageError
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
@@ -70,6 +70,13 @@ class Journal:
             case events.TorrentFailed():
                 log = _DISK if isinstance(event.error, StorageError) else _TORRENT
                 log.bind(torrent=self._info_hash).error("failed: %s", event.error)
+            case events.TorrentMoved():
+                _DISK.bind(torrent=self._info_hash).info("moved to %s", event.save_path)
+            case events.FilesRenamed():
+                count, some = len(event.paths), list(event.paths.values())[:MAX_FILES_NAMED]
+                _DISK.bind(torrent=self._info_hash).info(
+                    "%d files renamed: %s", count, ", ".join(some)
+                )
 
     # The life of a torrent.
 
@@ -153,6 +160,14 @@ class Journal:
             len(paths),
             ", ".join(map(str, paths[:MAX_FILES_NAMED])),
         )
+
+    def leftovers(self, root: str, error: StorageError) -> None:
+        """Files have another place, and something is left at the old one."""
+        _DISK.bind(torrent=self._info_hash).warning("not all is cleared up at %s: %s", root, error)
+
+    def not_rearranged(self, error: MillstreamError) -> None:
+        """What was to be done with its files in the background could not be done."""
+        _DISK.bind(torrent=self._info_hash).warning("files stay as they are: %s", error)
 
     def suffix_stays(self, error: StorageError) -> None:
         """Complete files could not lose the suffix of incomplete ones."""

@@ -65,6 +65,13 @@ class MagnetStage:
             self._set_state(after)
         self._close_links(f"torrent is {self.state.value}")
 
+    def when_at_rest(self, then: Callable[[], None]) -> None:
+        """There are no files."""
+        then()
+
+    async def leave(self) -> None:
+        """Nothing is under way that stopping does not end."""
+
     def close(self) -> None:
         """Nothing is held here."""
 

@@ -189,7 +189,7 @@ class Membership(Standing):
         self.queue.changed()
         self.hub.emit(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
-            self.hub.emit(events.TorrentCompleted())
+            self.stage.when_at_rest(lambda: self.hub.emit(events.TorrentCompleted()))
             # Not for a part of the files: trackers count copies of the whole.
             if not self.stage.bytes_left:
                 self.announcing.completed()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from millstream.core.torrent_state import TorrentState
 from millstream.engine.kept_peers import peers_to_keep
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import encode_partial
@@ -355,10 +356,16 @@ class Persistence:
             keeper.peers_saved_at = now
             peers = peers_to_keep(member.swarm, now, wall_time)
             entries[peers_key(member.info_hash)] = encode_peers(peers)
-        if (kept := member.kept_pieces) and kept is not keeper.partial_saved:
+        kept = member.kept_pieces
+        if kept and kept is not keeper.partial_saved:
             keeper.partial_saved = kept
             entries[partial_key(member.info_hash)] = encode_partial(kept)
-        elif keeper.partial_saved and session is not None and session.machine.is_complete:
+        elif not kept and keeper.partial_saved and session is not None and _is_stale(session):
             keeper.partial_saved = []
             entries[partial_key(member.info_hash)] = None
         return entries
+
+
+def _is_stale(session: TorrentSession) -> bool:
+    """Whether nothing is left of unfinished pieces, though something was stored once."""
+    return session.machine.is_complete or session.state is TorrentState.STOPPED

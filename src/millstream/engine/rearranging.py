@@ -1,24 +1,25 @@
 """Changing which files a torrent has, and where, while it runs.
 
-One change at a time, each behind the fence of `engine.torrent_disk`. What is moved or renamed is
-written down before the first file is touched, so that whoever starts after a crash finds the files,
-wherever each of them is (`settle`).
+One change at a time, each behind the fence of `engine.torrent_disk`. `engine.moving` does what needs
+more words.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from dataclasses import replace
 
 from millstream.core.file_priority import FilePriority
-from millstream.core.torrent_state import TorrentState
+from millstream.core.piece_set import set_of_ranges
+from millstream.engine.arrangement import Arrangement
 from millstream.engine.file_choice import FileChoice
-from millstream.engine.inventory import Inventory, files_with
+from millstream.engine.inventory import RECENT, Inventory, files_with
 from millstream.engine.membership import Membership
+from millstream.engine.moving import Moving
 from millstream.engine.torrent_disk import TorrentDisk
-from millstream.errors import ConfigError, StorageError, UnfinishedMoveError
+from millstream.engine.unbroken import unbroken
+from millstream.errors import EngineClosedError, MillstreamError, StorageError
 from millstream.interfaces.filesystem import FileSystem
 from millstream.storage import incomplete
 from millstream.storage.deletion import delete_data
@@ -37,12 +38,13 @@ class Rearranging:
         inventory: its checks; one that runs begins anew after a change.
         files: where the files are.
         roots: where torrents may be.
+        see_root: returns if a root, by its token, is there; raises RootUnavailableError.
         suffix: what the names of incomplete files of a new torrent end with; empty for nothing.
         chosen: lets the torrent want what a choice says, now that there is a place for it.
+        lost: called with the set of pieces that have no place any more.
 
     Attributes:
         choice: which files are to be wanted.
-        moved: bytes that the move under way has moved; None if there is none.
     """
 
     def __init__(
@@ -52,44 +54,91 @@ class Rearranging:
         inventory: Inventory,
         files: FileSystem,
         roots: StorageRootManager,
+        see_root: Callable[[str], Awaitable[None]],
         suffix: str,
         chosen: Callable[[FileChoice], None],
+        lost: Callable[[int], None],
     ) -> None:
         self._member = member
         self._disk = disk
         self._inventory = inventory
         self._files = files
-        self._roots = roots
         self._suffix = suffix
         self._chosen = chosen
-        self._lock: asyncio.Lock | None = None
-        self._finishing: asyncio.Task[None] | None = None
+        self._lost = lost
+        self._arrangement = Arrangement(member, disk, inventory, files)
+        self._moving = Moving(self._arrangement, roots, see_root)
+        self._is_late = False
+        self._complete: set[int] | None = None
+        self._task: asyncio.Task[None] | None = None
         self.choice = FileChoice()
-        self.moved: int | None = None
+
+    @property
+    def moving(self) -> float | None:
+        """The share of the files' bytes that a move has moved, 0 to 1; None if none is under way."""
+        return self._moving.share
+
+    @property
+    def moved(self) -> int | None:
+        """Bytes that the move under way has moved; None if there is none."""
+        return self._moving.moved
 
     # Which files are wanted.
 
-    async def choose(self, choice: FileChoice) -> None:
-        """Want other files. Raises StorageError; what could get no place then is not wanted."""
-        self.choice = choice
-        async with self._alone():
-            count = len(self._disk.placement.layout.files)
-            waiting = [index for index in self._disk.placement.in_parts if choice.wants(index)]
-            skipped = dict.fromkeys(waiting, FilePriority.SKIP)
-            # At once: what is skipped now, and the order of the rest.
-            self._chosen(choice.changed(skipped, count) if waiting else choice)
-            try:
-                async with self._disk.fence() as placement:
-                    await self._arrange(placement)
-            except StorageError:
-                self.choice = self._inventory.choice
-                raise
+    async def choose(self, change: Callable[[FileChoice], FileChoice]) -> None:
+        """Want other files; what skips files, or is a matter of order, holds at once.
+
+        While the files are checked the rest waits for the end of that, and this does not.
+
+        Args:
+            change: makes the choice of the one there is; may raise ConfigError.
+
+        Raises:
+            StorageError: a file that is wanted now got no place; it stays skipped.
+        """
+        self.choice = change(self.choice)
+        self._prefer_placed()
+        try:
+            async with self._arrangement.alone(ends_check=False):
+                self.choice = change(self.choice)
+                await self._find_places()
+        except BaseException:
+            self.choice = self._placed(self.choice)
             self._chosen(self.choice)
+            raise
+
+    async def _find_places(self) -> None:
+        self._is_late = self._arrangement.is_checking
+        if self._is_late or self._moving.is_interrupted:
+            return  # the next check does it
+        placement = self._disk.placement
+        if self._is_to_arrange(placement):
+            await self._inventory.see_root(RECENT)
+            async with self._disk.fence():
+                await unbroken(self._arrange(placement))
+        self._chosen(self.choice)
 
     def prefer_ends(self, *, wanted: bool) -> None:
         """Fetch the first and last pieces of files before all others, or no longer so."""
         self.choice = replace(self.choice, first_last=wanted)
-        self._chosen(replace(self._inventory.choice, first_last=wanted))
+        self._prefer_placed()
+
+    def _prefer_placed(self) -> None:
+        self._chosen(self._placed(self.choice))
+
+    def _placed(self, choice: FileChoice) -> FileChoice:
+        """The choice without the files that have no place of their own yet."""
+        placement = self._disk.placement
+        waiting = [index for index in placement.in_parts if choice.wants(index)]
+        skipped = dict.fromkeys(waiting, FilePriority.SKIP)
+        return choice.changed(skipped, len(placement.layout.files)) if waiting else choice
+
+    def _is_to_arrange(self, placement: Placement) -> bool:
+        choice = self.choice
+        return any(choice.wants(index) for index in placement.in_parts) or (
+            not choice.wants_all
+            and any(not choice.wants(index) for index, _ in placement.own_paths())
+        )
 
     async def _arrange(self, placement: Placement) -> None:
         """Let the bytes of wanted files be in the files, those of others in the parts file.
@@ -105,100 +154,60 @@ class Rearranging:
             placement.take_out_of_parts(wanted)
             await self._member.remember()
             await retire_parts(self._files, placement)
-        if choice.wants_all:
-            return
-        skipped = [
-            (index, path) for index, path in placement.own_paths() if not choice.wants(index)
-        ]
+        if not choice.wants_all:
+            await self._put_in_parts(placement)
+
+    async def _put_in_parts(self, placement: Placement) -> None:
+        own = placement.own_paths()
+        skipped = [(index, path) for index, path in own if not self.choice.wants(index)]
         stats = await self._files.stat_many(placement.root, [path for _, path in skipped])
-        placement.put_in_parts(
-            index for (index, _), stat in zip(skipped, stats, strict=True) if stat is None
-        )
+        pairs = zip(skipped, stats, strict=True)
+        gone = [index for (index, _), stat in pairs if stat is None]
+        placement.put_in_parts(gone)
+        # A file that had something was deleted by somebody, and nobody noticed.
+        layout = placement.layout
+        count = -(-layout.total_length // layout.piece_length)
+        self._lost(set_of_ranges(layout.pieces_of(gone), count))
 
     # Where the files are.
 
     async def move(self, root: StorageRoot) -> None:
-        """Move all files to another root.
+        """See `Moving.move`."""
+        await self._moving.move(root)
 
-        Raises:
-            StorageError: a file is in the way there, or does not fit, or cannot be moved; all is as
-                it was.
-            UnfinishedMoveError: nor could all be moved back. The next check goes on with it.
-        """
-        async with self._alone():
-            placement = self._disk.placement
-            if root.path != placement.root:
-                relocation = Relocation.to_another_root(placement, placement.root, root.path)
-                await relocation.check(self._files)
-                await self._relocate(relocation, root)
-            self._roots.assign(self._member.info_hash, root.token)
-            self._member.changed()
+    async def rename(self, choose: Callable[[Placement], Mapping[int, str]]) -> None:
+        """See `Moving.rename`."""
+        await self._moving.rename(choose)
 
-    async def _relocate(self, relocation: Relocation, root: StorageRoot) -> None:
-        await self._intend(moving_to=root.path)
-        self.moved = 0
-        try:
-            async with self._disk.fence() as placement:
-                await relocation.run(self._files, self._progressed)
-                placement.root = root.path
-        except UnfinishedMoveError as error:
-            self._interrupted(error)
-            raise
-        except BaseException:
-            self._note(moving_to=None)
-            raise
-        finally:
-            self.moved = None
-        await self._arrived(relocation, root)
+    def follow_root(self) -> None:
+        """The torrent's root has another path; the files are there already."""
+        if self._disk.placement.root == self._member.root.path:
+            return
+        if self._arrangement.is_idle:
+            self._disk.release()
+            self._disk.placement.root = self._member.root.path
+            self._disk.changes += 1
+        else:
+            self._begin()
 
-    async def _arrived(self, relocation: Relocation, root: StorageRoot) -> None:
-        """All files are at the new root: let nobody look for them at the old one, and clear that."""
-        self._roots.assign(self._member.info_hash, root.token)
-        await self._intend(moving_to=None, moved_from=relocation.root)
-        await relocation.finish(self._files)
-        self._note(moved_from=None)
+    async def _follow_root(self) -> None:
+        async with self._arrangement.alone(), self._disk.fence() as placement:
+            placement.root = self._member.root.path
 
-    def _progressed(self, moved: int) -> None:
-        self.moved = (self.moved or 0) + moved
-
-    async def rename(self, paths: Mapping[int, str]) -> None:
-        """Give files other paths, by their numbers.
-
-        Raises:
-            ConfigError: a file cannot have this path.
-            StorageError: something is there already, or a file could not be renamed.
-        """
-        async with self._alone():
-            relocation = Relocation.renaming(self._disk.placement, paths)
-            await relocation.check(self._files)
-            await self._intend(renaming=paths)
-            try:
-                async with self._disk.fence() as placement:
-                    await relocation.run(self._files)
-                    placement.rename_many(paths)
-            except UnfinishedMoveError as error:
-                self._interrupted(error)
-                raise
-            except BaseException:
-                self._note(renaming={})
-                raise
-            await self._intend(renaming={})
-            await relocation.finish(self._files)
-
-    async def delete_files(self, have: int, keep: Container[str]) -> None:
-        """Delete the torrent's own files, once it is at rest.
+    async def delete_files(self, have: int, keep: Callable[[str], Container[str]]) -> None:
+        """Delete the torrent's own files, once it is closed and at rest.
 
         Args:
             have: the set (an int) of the pieces that are verified.
-            keep: paths that another torrent uses.
+            keep: gives the paths in a root that other torrents use.
 
         Raises:
             StorageError: not all could be deleted.
         """
-        await self.finished()
-        placement, foreign = self._disk.placement, self._disk.record.foreign
         if self._inventory.is_first:
             return  # nobody ever looked: nothing of what is there is known to be its own
+        await self._inventory.see_root(RECENT)
+        placement, foreign = self._disk.placement, self._disk.record.foreign
         owned = None
         if foreign is not None:
             layout = placement.layout
@@ -206,98 +215,134 @@ class Rearranging:
             there = set(foreign.indexes(len(layout.files)))
             stays = there.difference(files_with(have, layout, there, count))
             owned = [index for index in range(len(layout.files)) if index not in stays]
-        await delete_data(self._files, placement, owned, keep)
 
-    def _interrupted(self, error: UnfinishedMoveError) -> None:
-        """Files are at both places: nothing may be read or written before a check went on with it."""
-        self._inventory.checked_pieces = 0
-        self._member.stage.fail(error)
+        async def delete() -> None:
+            await delete_data(self._files, placement, owned, keep(placement.root))
 
-    async def _intend(self, **changes: object) -> None:
-        self._note(**changes)
-        await self._member.remember()
-
-    def _note(self, **changes: object) -> None:
-        self._disk.record = replace(self._disk.record, **changes)  # type: ignore[arg-type]
-        self._member.changed()
+        try:
+            await self._moving.discard(delete)
+        finally:
+            await delete()
 
     # The suffix of incomplete files.
 
-    def finish_files(self, indexes: list[int]) -> None:
-        """These files are complete: let them lose the suffix, in the background."""
-        if indexes and (self._finishing is None or self._finishing.done()):
-            self._finishing = asyncio.get_running_loop().create_task(self._finish(indexes))
+    def piece_verified(self, piece: int, have: int) -> None:
+        """Let files that are complete now lose the suffix, in the background."""
+        placement = self._disk.placement
+        if placement.suffixed:
+            layout = placement.layout
+            offset = piece * layout.piece_length
+            length = min(layout.piece_length, layout.total_length - offset)
+            self._finish({span.file for span in layout.spans(offset, length)}, have)
 
-    async def _finish(self, indexes: list[int]) -> None:
-        async with self._alone():
-            placement = self._disk.placement
+    def checked(self, have: int) -> None:
+        """The same for all files; and find places for those that were chosen during the check."""
+        if self._is_late:
+            self._begin()
+        if self._disk.placement.suffixed:
+            self._finish(self._disk.placement.suffixed, have)
+
+    def _finish(self, indexes: Iterable[int], have: int) -> None:
+        placement = self._disk.placement
+        layout = placement.layout
+        digits = f"{have:0{-(-layout.total_length // layout.piece_length)}b}"
+        complete = {
+            index
+            for index in indexes
+            if index in placement.suffixed
+            for span in layout.pieces_of([index])
+            if digits.find("0", span.start, span.stop) < 0
+        }
+        if complete:
+            self._complete = complete.union(self._complete or ())
+            self._begin()
+
+    async def _drop_suffixes(self) -> None:
+        async with self._arrangement.alone(ends_check=False) as placement:
+            if self._arrangement.is_checking or self._moving.is_interrupted:
+                self._complete = None
+                return  # at the check's end they are found again
+            indexes = sorted(placement.suffixed & (self._complete or set()))
+            self._complete = None
+            relocation = Relocation.without_suffix(placement, indexes)
             try:
-                relocation = Relocation.without_suffix(placement, indexes)
+                await self._inventory.see_root(RECENT)
                 await relocation.check(self._files)
                 async with self._disk.fence():
-                    await relocation.run(self._files)
-                    placement.drop_suffix(indexes)
+                    await unbroken(self._rename(relocation, indexes))
             except StorageError as error:
                 self._member.journal.suffix_stays(error)
             self._member.changed()
 
+    async def _rename(self, relocation: Relocation, indexes: list[int]) -> None:
+        placement = self._disk.placement
+        try:
+            await relocation.run(self._files)
+        except StorageError:
+            await incomplete.settle(self._files, placement)
+            raise
+        placement.drop_suffix(indexes)
+
+    # In the background.
+
+    def _begin(self) -> None:
+        if self._task is None and not self._arrangement.is_closed:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while not self._arrangement.is_closed:
+                if self._disk.placement.root != self._member.root.path:
+                    await self._follow_root()
+                elif self._is_late and not self._arrangement.is_checking:
+                    await self.choose(lambda choice: choice)
+                elif self._complete:
+                    await self._drop_suffixes()
+                else:
+                    return
+        except EngineClosedError:
+            pass
+        except MillstreamError as error:
+            self._member.journal.not_rearranged(error)
+        finally:
+            self._complete, self._is_late, self._task = None, False, None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is done in the background."""
+        return self._task is not None
+
     async def finished(self) -> None:
         """Wait for what is done in the background."""
-        if self._finishing is not None:
-            await asyncio.wait([self._finishing])
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    def when_finished(self, then: Callable[[], None]) -> None:
+        """Call this now, or when what is done in the background has its end."""
+        if self._task is None:
+            then()
+        else:
+            self._task.add_done_callback(lambda _: then())
+
+    async def close(self) -> None:
+        """The torrent leaves: take back what is under way, and change nothing more."""
+        await self._arrangement.close()
+        await self.finished()
 
     # Before a check.
 
     async def settle(self) -> None:
         """Finish what a crash interrupted, and find a place for every file. Raises StorageError."""
-        self._lock = self._lock or asyncio.Lock()
-        async with self._lock:
+        async with self._disk.arranging:
+            await self._moving.recover()
             placement = self._disk.placement
-            await self._recover(placement)
             if self._suffix and self._inventory.is_first:
                 placement.add_suffix(range(len(placement.layout.files)), self._suffix)
             if placement.suffixed:
                 await incomplete.settle(self._files, placement)
-            await self._arrange(placement)
-
-    async def _recover(self, placement: Placement) -> None:
-        record = self._disk.record
-        if record.moving_to is not None:
-            root = self._roots.for_path(record.moving_to)
-            relocation = Relocation.to_another_root(placement, placement.root, root.path)
-            await relocation.run(self._files, resuming=True)
-            placement.root = root.path
-            await self._arrived(relocation, root)
-        elif record.moved_from is not None:
-            before = Relocation.to_another_root(placement, record.moved_from, placement.root)
-            await before.finish(self._files)
-            self._note(moved_from=None)
-        if record.renaming:
-            try:
-                relocation = Relocation.renaming(placement, record.renaming)
-            except ConfigError:
-                self._note(renaming={})
-                return
-            await relocation.run(self._files, resuming=True)
-            placement.rename_many(record.renaming)
-            await self._intend(renaming={})
-            await relocation.finish(self._files)
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """Nothing else is rearranged within, and no check runs."""
-        self._lock = self._lock or asyncio.Lock()
-        async with self._lock:
-            if self._is_checking:
-                await self._inventory.end()
-            else:
-                await self._inventory.finished()
-            try:
-                yield
-            finally:
-                if self._is_checking and not self._inventory.is_running:
-                    self._inventory.begin()
-
-    @property
-    def _is_checking(self) -> bool:
-        return self._member.stage.state is TorrentState.CHECKING
+            if self._is_to_arrange(placement):
+                async with self._disk.fence():
+                    await unbroken(self._arrange(placement))
+            if self._inventory.choice != self.choice:
+                self._chosen(self.choice)
+            self._is_late = False

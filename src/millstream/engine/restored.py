@@ -87,6 +87,30 @@ async def bring_back(
     return RestoredSession(tuple(torrents), failed)
 
 
+async def start_all(
+    members: Sequence[Membership], is_here: Callable[[Membership], bool]
+) -> None:
+    """Start those that the user has not stopped, some at a time.
+
+    Ten thousand that look at their files at once would hold a task and a thread's errand each.
+
+    Args:
+        members: whom.
+        is_here: whether one is in the engine still.
+    """
+    loop = asyncio.get_running_loop()
+    for at in range(0, len(members), _STARTED_TOGETHER):
+        some = members[at : at + _STARTED_TOGETHER]
+        for member in some:
+            if is_here(member) and not member.is_stopped_by_user:
+                await member.stage.start()
+        latest = loop.time() + _PATIENCE
+        while loop.time() < latest and any(
+            member.stage.state is TorrentState.CHECKING for member in some
+        ):
+            await asyncio.sleep(_PATIENCE / 20)
+
+
 def take_over(member: Membership, saved: SavedTorrent) -> None:
     """Let a torrent that has just entered the engine be what it was."""
     state = saved.state

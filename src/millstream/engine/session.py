@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
@@ -17,7 +18,7 @@ from millstream.core.torrent_state import TorrentState
 from millstream.core.upload_queue import Run
 from millstream.engine import events
 from millstream.engine.file_choice import FileChoice
-from millstream.engine.inventory import Inventory
+from millstream.engine.inventory import RECENT, Inventory
 from millstream.engine.link import Link
 from millstream.engine.membership import Membership
 from millstream.engine.rearranging import Rearranging
@@ -89,8 +90,10 @@ class TorrentSession:
             self.inventory,
             platform.files,
             shared.roots,
+            shared.disk_watch.require_root,
             shared.config.disk.incomplete_suffix,
             self._chosen,
+            self._lost,
         )
         self.inventory.prepare = self.rearranging.settle
         self.inventory.see_root = partial(shared.disk_watch.see_root, metainfo.info_hash)
@@ -148,16 +151,27 @@ class TorrentSession:
         self.machine.set_state(TorrentState.CHECKING)
         self.inventory.begin()
 
-    def assume_complete(self) -> None:
-        """Trust that every piece is there (seed mode)."""
-        self.inventory.assume(every_piece(self.geometry.piece_count))
+    async def assume_complete(self) -> None:
+        """Trust that every piece is there (seed mode), if the disk is."""
+        try:
+            await self.inventory.see_root(RECENT)
+        except StorageError as error:
+            self._refuse(error)
+        else:
+            self.inventory.assume(every_piece(self.geometry.piece_count))
 
     def _found(self, have: int) -> None:
-        if self._membership.has_turn:
+        if self._membership.is_stopped_by_user:
+            # Somebody wanted to know, and no more.
+            self.machine.download.have = have
+            self.machine.set_state(TorrentState.STOPPED)
+            self.disk.release()
+        elif self._membership.has_turn:
             self.machine.checked(have, self._shared.kept_pieces.take(self.metainfo.info_hash))
         else:
             self.machine.download.have = have
             self.machine.set_state(TorrentState.QUEUED)
+        self.rearranging.checked(have)
 
     def _lost(self, pieces: int) -> None:
         self._shared.cache.forget(self.metainfo.info_hash)
@@ -169,7 +183,7 @@ class TorrentSession:
         """Somebody deleted, cut or replaced these files: fetch again what is gone."""
         if self.is_active:
             self._membership.journal.files_changed([self.layout.files[i].path for i in indexes])
-            self.inventory.look_again(indexes, self.machine.download.have)
+            self.inventory.look_again(indexes, lambda: self.machine.download.have)
 
     def _troubled(self, job: DiskJob, error: StorageError) -> None:
         """The disk could not do a job: is a file gone that was there, or the disk?"""
@@ -196,12 +210,28 @@ class TorrentSession:
             link.close(f"torrent is {self.state.value}")
         self.output(asyncio.get_running_loop().time())
         self.disk.flush()
-        while self.machine.download.active.at_disk_count or self._reader.reading:
+        # A move may take hours: what waits for its end is done then.
+        while self._is_busy and self.rearranging.moving is None:
             changed = self._changed = self._changed or asyncio.Event()
             changed.clear()
             await changed.wait()
         await self.web_seeds.finish()
         self.disk.release()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether something is at the disk, or waits to be."""
+        at_disk = self.machine.download.active.at_disk_count
+        return bool(at_disk or self._reader.reading or self.disk.in_flight)
+
+    def when_at_rest(self, then: Callable[[], None]) -> None:
+        """Call this once its files have the names that are due to them."""
+        self.rearranging.when_finished(then)
+
+    async def leave(self) -> None:
+        """The torrent is about to leave the engine: end what changes its files."""
+        await self.inventory.end()
+        await self.rearranging.close()
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""
@@ -234,14 +264,13 @@ class TorrentSession:
 
     async def delete_files(self, others: Iterable[Membership]) -> None:
         """Delete what is its own, once it left the engine; see `Engine.remove`."""
-        placement = self.disk.placement
-        sessions = (other.stage for other in others)
-        keep = {
-            path
-            for session in sessions
-            if isinstance(session, TorrentSession) and session.disk.placement.root == placement.root
-            for path in session.disk.placement.paths
-        }
+        stages = [other.stage for other in others]
+        placements = [each.disk.placement for each in stages if isinstance(each, TorrentSession)]
+
+        def keep(root: str) -> set[str]:
+            found = [placement.paths for placement in placements if placement.root == root]
+            return set(chain.from_iterable(found))
+
         await self.rearranging.delete_files(self.machine.download.have, keep)
 
     def _keep_partial_pieces(self) -> None:
@@ -256,6 +285,8 @@ class TorrentSession:
         # After an error, other jobs that failed may still be on their way from the disk.
         waits = self.state is TorrentState.QUEUED
         await self.stop(TorrentState.QUEUED if waits else TorrentState.STOPPED)
+        if self.is_active or self.state is TorrentState.CHECKING:
+            return  # somebody else was faster
         if waits and self.state is not TorrentState.QUEUED:
             return  # it was stopped meanwhile
         obstacle = self._shared.disk_watch.obstacle(self.metainfo.info_hash)
@@ -311,6 +342,7 @@ class TorrentSession:
             if rate >= 1 and machine.state is TorrentState.DOWNLOADING
             else None,
             error=str(self.error) if self.error else None,
+            moving=self.rearranging.moving,
         )
 
     # core.torrent.TorrentPort
@@ -328,6 +360,7 @@ class TorrentSession:
 
     def piece_verified(self, index: int) -> None:
         """A piece is on the disk."""
+        self.rearranging.piece_verified(index, self.machine.download.have)
         self._membership.hub.emit(events.PieceVerified(index))
         self._membership.changed()
 
@@ -448,7 +481,7 @@ class TorrentSession:
 
     def gather(self, results: list[DiskResult]) -> None:
         """Phase 1: the disk's results."""
-        self.disk.delivered(len(results))
+        self.disk.delivered(len(results), sum(isinstance(each.job, Read) for each in results))
         for result in results:
             try:
                 self._take(result)
@@ -485,7 +518,9 @@ class TorrentSession:
 
     def request(self, now: float) -> None:
         """Phase 3: top up the request queues."""
-        self.machine.request(now)
+        # What comes while the files are moved waits in memory that all torrents share.
+        if self.rearranging.moving is None:
+            self.machine.request(now)
 
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""

@@ -35,6 +35,9 @@ class DiskWatch(Protocol):
         Raises RootUnavailableError.
         """
 
+    async def require_root(self, token: str) -> None:
+        """Look whether a storage root is there. Raises RootUnavailableError."""
+
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
         """A job of the torrent failed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from millstream.core.geometry import ConnectionId
@@ -107,6 +108,12 @@ class Stage(Protocol):
 
     async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Come to rest: stopped, or, of one that is active, queued."""
+
+    def when_at_rest(self, then: Callable[[], None]) -> None:
+        """Call this once nothing is done to its files in the background: now, as a rule."""
+
+    async def leave(self) -> None:
+        """The torrent is about to leave the engine: begin nothing new, and end what is under way."""
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""

@@ -44,6 +44,8 @@ class TorrentStatus:
         seeds: those of them that have everything.
         eta: seconds until it is complete at the present rate; None if that cannot be said.
         error: why it stopped, in the error state.
+        moving: the share of the files' bytes that is at the new place, 0 to 1, while they are moved
+            to another root; else None.
     """
 
     state: TorrentState
@@ -63,6 +65,7 @@ class TorrentStatus:
     seeds: int
     eta: float | None
     error: str | None
+    moving: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

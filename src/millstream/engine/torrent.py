@@ -184,7 +184,10 @@ class Torrent(TorrentFiles, TorrentWishes):
         await self._wait_while({TorrentState.FETCHING_METADATA, TorrentState.CHECKING})
 
     async def wait_complete(self) -> None:
-        """Return when every piece is verified. Raises TorrentFailedError or EngineClosedError."""
+        """Return when every piece is verified, and all files have their names.
+
+        Raises TorrentFailedError or EngineClosedError.
+        """
         await self._wait_while(
             {
                 TorrentState.FETCHING_METADATA,
@@ -194,6 +197,8 @@ class Torrent(TorrentFiles, TorrentWishes):
                 TorrentState.QUEUED,
             }
         )
+        if self.has_metadata:
+            await self._session.rearranging.finished()
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
@@ -210,10 +215,14 @@ class Torrent(TorrentFiles, TorrentWishes):
         self._membership.changed()
 
     async def recheck(self) -> None:
-        """Check all files again, in the background. Raises MetadataPendingError."""
+        """Check all files again, in the background; `stop` ends that.
+
+        One that is stopped is stopped again afterwards. `TorrentStatus.checked_pieces` says how far
+        it is. Raises MetadataPendingError.
+        """
         session = self._session
         await self._membership.rest()
-        session.inventory.claims = None
+        session.inventory.distrust()
         session.check()
 
     def gone(self) -> None:

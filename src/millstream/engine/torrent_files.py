@@ -29,30 +29,31 @@ class TorrentFiles(TorrentHandle):
         """
         count = len(self.metainfo.files)
         wanted = FileChoice.of_selection(indexes, count)
-        now = self._session.rearranging.choice
-        changes = {
-            index: (now.of(index) or FilePriority.NORMAL)
-            if wanted.wants(index)
-            else FilePriority.SKIP
-            for index in range(count)
-        }
-        await self._session.rearranging.choose(now.changed(changes, count))
+
+        def select(now: FileChoice) -> FileChoice:
+            skip, normal = FilePriority.SKIP, FilePriority.NORMAL
+            changes = {
+                index: (now.of(index) or normal) if wanted.wants(index) else skip
+                for index in range(count)
+            }
+            return now.changed(changes, count)
+
+        await self._session.rearranging.choose(select)
 
     async def set_file_priorities(self, priorities: Mapping[int, FilePriority]) -> None:
         """Want files more, less, or not at all, by their numbers in the metainfo's order, from 0.
 
         A piece that files share comes if one of them is wanted; what it has of a skipped file is
         kept beside the files, in a hidden `.parts` file, until that is wanted as well. Returns when
-        all files have their place.
+        all files have their place; while they are checked they get it after that.
 
         Raises:
             MetadataPendingError: its files are not known yet.
             ConfigError: there is no such file or priority.
             StorageError: a file that is wanted now could not be made; it stays skipped.
         """
-        rearranging = self._session.rearranging
         count = len(self.metainfo.files)
-        await rearranging.choose(rearranging.choice.changed(priorities, count))
+        await self._session.rearranging.choose(lambda now: now.changed(priorities, count))
 
     def file_priorities(self) -> list[FilePriority]:
         """The priority of each file, in the metainfo's order. Raises MetadataPendingError."""
@@ -62,7 +63,11 @@ class TorrentFiles(TorrentHandle):
     async def move(
         self, save_path: str | PathLike[str] | None = None, *, root: str | None = None
     ) -> None:
-        """Move its files to another place; it goes on meanwhile, as far as no file is needed.
+        """Move its files to another place.
+
+        It goes on meanwhile: it serves its peers while files are copied to another disk, and only
+        asks for nothing new. Whoever gives up waiting (cancels this) has all taken back, unless it
+        has just come to its end. `TorrentStatus.moving` says how far it is.
 
         Args:
             save_path: the directory under which they are to be.
@@ -70,10 +75,11 @@ class TorrentFiles(TorrentHandle):
 
         Raises:
             ConfigError: neither was said, or there is no such root.
-            StorageError: a file is in the way there, or does not fit, or cannot be moved. All is as
-                it was.
+            StorageError: a file is in the way there, or does not fit, or cannot be moved; or a root
+                is not there. All is as it was.
             UnfinishedMoveError: nor could all be moved back. The torrent fails, and goes on with the
                 move when it is started again.
+            EngineClosedError: the torrent left the engine meanwhile. All is as it was.
         """
         roots = self._membership.roots
         if (save_path is None) == (root is None):
@@ -99,12 +105,12 @@ class TorrentFiles(TorrentHandle):
             StorageError: something is there already, or it cannot be renamed.
         """
         rearranging = self._session.rearranging
-        await rearranging.rename(rename_file(self._session.disk.placement, index, path))
+        await rearranging.rename(lambda placement: rename_file(placement, index, path))
 
     async def rename_folder(self, folder: str, path: str) -> None:
         """Give a directory of the torrent, the top one for one, another path. See `rename_file`."""
         rearranging = self._session.rearranging
-        await rearranging.rename(rename_folder(self._session.disk.placement, folder, path))
+        await rearranging.rename(lambda placement: rename_folder(placement, folder, path))
 
     def file_paths(self) -> list[str | None]:
         """Where each file is below `save_path`; None for padding. Raises MetadataPendingError.

@@ -138,13 +138,15 @@ class TorrentLimits:
     @property
     def download(self) -> int | None:
         """The torrent's own limit, bytes a second; None: as fast as all together may be."""
-        bucket = self._download_share and self._download_share.bucket
+        share = self._download_share
+        bucket = None if share is None else share.bucket
         return None if bucket is None else bucket.rate
 
     @property
     def upload(self) -> int | None:
         """The torrent's own limit, bytes a second; None: as fast as all together may be."""
-        bucket = self._upload_share and self._upload_share.bucket
+        share = self._upload_share
+        bucket = None if share is None else share.bucket
         return None if bucket is None else bucket.rate
 
     def set(self, *, download: int | None, upload: int | None) -> None:

@@ -24,6 +24,7 @@ COMPONENTS = MappingProxyType(
         "service": "watch folders, scripts, webhooks, and settings read again",
         "tracker_service": "Millstream's own tracker",
         "io_daemon": "the daemon that lends sockets and files to sandboxed engines",
+        "native_host": "what a browser's extension asks for through native messaging",
     }
 )
 """Every component's name, and what it tells."""

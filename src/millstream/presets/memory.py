@@ -14,6 +14,7 @@ from millstream.adapters.memory import (
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
 from millstream.interfaces.clock import LocalClock
+from millstream.interfaces.disk import DiskQueue
 from millstream.interfaces.http import HttpClient
 from millstream.interfaces.network import Network
 from millstream.interfaces.platform import Platform
@@ -31,6 +32,7 @@ def create_memory_engine(
     http: HttpClient | None = None,
     clock: LocalClock | None = None,
     session: SessionStore | None = None,
+    disk: DiskQueue | None = None,
 ) -> Engine:
     """Create an engine whose network and files are objects; no sockets, no files, no threads.
 
@@ -48,6 +50,8 @@ def create_memory_engine(
         clock: the hour, for limits that follow it; None begins on a Monday at midnight.
         session: where its torrents are remembered, a `MemorySessionStore` for one; None remembers
             nothing.
+        disk: instead of one made with `disk_latency` and `disk_rate`; a
+            `millstream.testing.faulty_disk.FaultyDisk` for one.
     """
     config = config or EngineConfig(network=NetworkConfig(listen_hosts=("127.0.0.1",)))
     files = files or MemoryFileSystem()
@@ -55,7 +59,8 @@ def create_memory_engine(
         network = MemoryNetwork(random.Random(config.seed)).host("127.0.0.1")
     platform = Platform(
         network=network,
-        disk=MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate),
+        disk=disk
+        or MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate),
         files=files,
         cryptography=MemoryCryptography(random.Random(config.seed)),
         clock=clock or MemoryClock(),

@@ -9,6 +9,7 @@ from millstream import PeerStatus, Torrent, TrackerStatus
 from millstream.engine.status import PieceState
 from millstream.engine.tick_meter import TickStats
 from millstream.events import (
+    FilesRenamed,
     PeerBanned,
     PeerConnected,
     PeerDisconnected,
@@ -17,6 +18,7 @@ from millstream.events import (
     StateChanged,
     TorrentCompleted,
     TorrentFailed,
+    TorrentMoved,
 )
 from millstream.rpc.torrent_view import Json, state_name
 
@@ -161,6 +163,11 @@ def event_view(event: object) -> Json:
             return {"type": "torrentCompleted"}
         case TorrentFailed(error):
             return {"type": "torrentFailed", "error": str(error)}
+        case TorrentMoved(save_path):
+            return {"type": "torrentMoved", "savePath": save_path}
+        case FilesRenamed(paths):
+            files = [{"index": index, "path": path} for index, path in paths.items()]
+            return {"type": "filesRenamed", "files": files}
         case _:  # events that were added since: their name is better than silence
             return {"type": type(event).__name__[:1].lower() + type(event).__name__[1:]}
     return {**told, "ip": address.host, "port": address.port}

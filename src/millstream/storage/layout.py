@@ -84,8 +84,9 @@ class FileLayout:
         self.piece_length = piece_length
         self.total_length = total_length
         # Empty files would share their offset with the next one and confuse the search.
-        self._filled = [file for file in files if file.length]
-        self._starts = [file.offset for file in self._filled]
+        filled = tuple([file for file in files if file.length])
+        self._filled = self.files if len(filled) == len(self.files) else filled
+        self._starts = tuple([file.offset for file in filled])
         self._filled_indexes: Sequence[int] = range(len(self._filled))
         if len(self._filled) < len(self.files):
             self._filled_indexes = [i for i, file in enumerate(self.files) if file.length]

@@ -73,15 +73,17 @@ class StorageRootManager:
     Attributes:
         changed: called after every change of what is worth remembering of the roots. Which torrent
             is where is each torrent's own to remember.
+        repointed: called with a root that got another path.
     """
 
     __slots__ = (
         *("_by_path", "_default", "_identities", "_resolve", "_rng", "_root_of", "_roots"),
-        *("_torrents", "changed"),
+        *("_torrents", "changed", "repointed"),
     )
 
     def __init__(self, rng: random.Random, resolve: Callable[[str], str] = str) -> None:
         self.changed: Callable[[], None] = lambda: None
+        self.repointed: Callable[[StorageRoot], None] = lambda _root: None
         self._rng = rng
         self._resolve = resolve
         self._roots: dict[str, StorageRoot] = {}
@@ -193,7 +195,10 @@ class StorageRootManager:
             self._drop(there)
         if place != root.path:
             self._identities.pop(token, None)
-        return self._put(replace(root, path=place, is_implicit=False))
+        moved = self._put(replace(root, path=place, is_implicit=False))
+        if place != root.path:
+            self.repointed(moved)
+        return moved
 
     # Which torrent is where.
 

@@ -29,6 +29,7 @@ from typing import Self
 
 from millstream.adapters.memory import (
     LinkProfile,
+    MemoryDiskQueue,
     MemoryFileSystem,
     MemoryHost,
     MemoryNetwork,
@@ -44,6 +45,7 @@ from millstream.engine.config import (
 )
 from millstream.engine.engine import Engine
 from millstream.engine.torrent import Torrent
+from millstream.interfaces.disk import DiskConfig
 from millstream.presets.memory import create_memory_engine
 from millstream.protocol import bencode
 from millstream.protocol.bencode import Bencoded
@@ -53,6 +55,7 @@ from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.config import StorageConfig
 from millstream.testing.content import multi_file_torrent, single_file_torrent
+from millstream.testing.faulty_disk import FaultyDisk
 from millstream.testing.tracker import MemoryTracker
 from millstream.tracker.config import TrackerConfig
 
@@ -71,6 +74,7 @@ class Member:
     Attributes:
         number: members are numbered from 0 in the order they were added.
         address: where it listens.
+        disk: fails and is slow as told.
         finished_at: virtual seconds when it had every piece, once it had.
         watch: notes that.
     """
@@ -79,6 +83,7 @@ class Member:
     address: PeerAddress
     host: MemoryHost
     files: MemoryFileSystem
+    disk: FaultyDisk
     engine: Engine
     torrent: Torrent
     finished_at: float | None = None
@@ -165,6 +170,7 @@ class SimulatedSwarm:
         disk_latency: float = 0.0,
         disk_rate: float | None = None,
         capacity: int | None = None,
+        max_queued_bytes: int | None = None,
     ) -> Member:
         """Start an engine and give it the torrent.
 
@@ -188,6 +194,7 @@ class SimulatedSwarm:
             disk_latency: seconds before each disk job.
             disk_rate: bytes a second of its disk.
             capacity: bytes its disk can hold.
+            max_queued_bytes: bytes that may wait for its disk (`DiskConfig`).
         """
         number = len(self.members)
         host = self.network.host(f"10.0.{number >> 8}.{number & 255}", profile or LinkProfile())
@@ -208,14 +215,18 @@ class SimulatedSwarm:
             trackers = [self.tracker.url, *trackers]
             web = web or self._web
             knows = knows or ()
+        if max_queued_bytes is not None:
+            config = replace(config, disk=DiskConfig(max_queued_bytes=max_queued_bytes))
+        disk = FaultyDisk(
+            MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate), config.disk
+        )
         engine = await self._stack.enter_async_context(
             create_memory_engine(
                 config,
                 network=host,
                 files=files,
                 save_path=ROOT,
-                disk_latency=disk_latency,
-                disk_rate=disk_rate,
+                disk=disk,
                 http=None if web is None else MemoryHttp(web, host.address),
             )
         )
@@ -228,7 +239,8 @@ class SimulatedSwarm:
             sequential=sequential,
             seed_mode=trusted,
         )
-        member = Member(number, PeerAddress(host.address, PORT), host, files, engine, torrent)
+        address = PeerAddress(host.address, PORT)
+        member = Member(number, address, host, files, disk, engine, torrent)
         member.watch = asyncio.get_running_loop().create_task(self._note_finish(member))
         self.members.append(member)
         return member

@@ -61,4 +61,4 @@ async def test_a_long_move_is_watched():
 async def test_one_that_fails_on_the_way():
     with pytest.raises(CommandError, match="in the way") as caught:
         await follow({"moving": True}, {"error": "a file is in the way"})
-    assert caught.value.code == 5
+    assert caught.value.code == 1

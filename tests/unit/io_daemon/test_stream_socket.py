@@ -88,10 +88,11 @@ async def test_a_certificate_of_nobody_is_refused(client, secure_peer):
 
 async def test_a_peer_that_knows_no_tls(client, peer):
     await connect(client, peer)
-    _, writer = await peer.accepted()
+    reader, writer = await peer.accepted()
     writer.write(b"220 plain\r\n")
     assert await client.receive_data(11) == b"220 plain\r\n"
     await client.send(Opcode.TCP_SECURE, Secure(1, "localhost", True).encode())
+    assert await reader.readexactly(1) == b"\x16"  # a record of a handshake
     writer.write(b"what?\r\n")
     frame = await client.receive(Opcode.TCP_SECURED)
     assert Secured.parse(frame.payload).status == 1

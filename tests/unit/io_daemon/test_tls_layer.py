@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
 import pytest
 
@@ -32,10 +33,8 @@ class Server:
         return self._outgoing.read()
 
     def end(self):
-        try:
+        with suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         return self._outgoing.read()
 
 

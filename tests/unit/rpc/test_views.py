@@ -11,12 +11,14 @@ from millstream.engine.status import PeerStatus, PieceState
 from millstream.engine.tick_meter import TickMeter, TickStats
 from millstream.errors import StorageError
 from millstream.events import (
+    FilesRenamed,
     PeerBanned,
     PeerConnected,
     PeerDisconnected,
     PieceFailed,
     StateChanged,
     TorrentFailed,
+    TorrentMoved,
 )
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.metainfo import FileAttribute, FileEntry
@@ -153,6 +155,11 @@ def test_a_peer_has_what_it_says_of_itself():
             {"type": "peerBanned", "reason": "r", "ip": "192.0.2.7", "port": 6881},
         ),
         (TorrentFailed(StorageError("/x", "full")), {"type": "torrentFailed", "error": "/x: full"}),
+        (TorrentMoved("/y"), {"type": "torrentMoved", "savePath": "/y"}),
+        (
+            FilesRenamed({3: "a/b"}),
+            {"type": "filesRenamed", "files": [{"index": 3, "path": "a/b"}]},
+        ),
         (SimpleNamespace(), {"type": "simpleNamespace"}),
     ],
 )

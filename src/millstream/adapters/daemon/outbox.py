@@ -1,7 +1,7 @@
 """Frames on their way to the daemon: those of one turn of the loop share a message.
 
-What is long, data for the disk, waits behind what is short, and goes one frame to a message: so a
-request to a peer waits for one batch at most, and not for all.
+What is long, data for the disk, has a line of its own and goes one frame to a message, by turns with
+what is short: so a request to a peer waits for one batch at most, and not for all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Outbox:
         wake: called when there is something to flush.
     """
 
-    __slots__ = ("_is_busy", "_long", "_send", "_short", "_wake", "unsent_bytes")
+    __slots__ = ("_is_busy", "_is_long_next", "_long", "_send", "_short", "_wake", "unsent_bytes")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Outbox:
         self._wake = wake
         self._short: deque[bytes] = deque()
         self._long: deque[list[Buffer]] = deque()
+        self._is_long_next = False
         self.unsent_bytes = 0
 
     def put(self, opcode: int, request: int, payload: Sequence[Buffer]) -> None:
@@ -49,7 +50,7 @@ class Outbox:
         self._wake()
 
     def put_long(self, opcode: int, request: int, payload: Sequence[Buffer]) -> None:
-        """Send a frame after the short ones. Its parts are borrowed until there is an answer."""
+        """Send a long frame. Its parts are borrowed until it is answered, or the connection lost."""
         self._account(payload)
         self._long.append(_frame(opcode, request, payload))
         self._wake()
@@ -57,8 +58,13 @@ class Outbox:
     def flush(self) -> None:
         """Send what the connection takes."""
         while not self._is_busy():
-            message = self._next_short() or (self._long.popleft() if self._long else [])
-            if not message:
+            if self._long and (self._is_long_next or not self._short):
+                message = self._long.popleft()
+                self._is_long_next = False
+            elif self._short:
+                message = self._next_short()
+                self._is_long_next = True
+            else:
                 return
             self.unsent_bytes -= sum(map(len, message))
             self._send(message)

@@ -254,6 +254,8 @@ class NativeDiskQueue:
             at = extent.offset
             while data:
                 written = os.pwrite(file.descriptor, data, at)
+                if not written:
+                    raise OSError(None, "the disk takes no more")
                 data = data[written:]
                 at += written
 

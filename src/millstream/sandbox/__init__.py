@@ -1,0 +1,1 @@
+"""Giving up what a process may do: files and sockets (Linux)."""
