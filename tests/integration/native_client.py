@@ -84,3 +84,5 @@ async def native_host(
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+        # Whom it started may still have its pipes for a moment.
+        process._transport.close()  # type: ignore[attr-defined]

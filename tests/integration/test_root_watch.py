@@ -32,7 +32,7 @@ class Observer:
     def root_roomy(self, root, free):
         self.news.append("roomy")
 
-    def files_expected(self, root):
+    def files_expected(self, root, *, whole):
         return ["t/a"]
 
 

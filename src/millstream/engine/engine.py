@@ -30,7 +30,7 @@ from millstream.engine.membership import Membership
 from millstream.engine.partial_record import MAX_PARTIAL_BYTES
 from millstream.engine.persistence import Persistence
 from millstream.engine.queue import Queue
-from millstream.engine.restored import RestoredSession, bring_back
+from millstream.engine.restored import RestoredSession, bring_back, start_all
 from millstream.engine.session import TorrentSession
 from millstream.engine.shared import Shared
 from millstream.engine.sources import TorrentSource, load_source

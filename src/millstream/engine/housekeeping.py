@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.config import EngineConfig
@@ -139,12 +140,13 @@ class Housekeeping:
             if _lacks_room(member.stage.error):
                 self._start(member)
 
-    def files_expected(self, root: StorageRoot) -> Iterator[str]:
-        """Paths of files that must be there."""
+    def files_expected(self, root: StorageRoot, *, whole: bool) -> Iterator[str]:
+        """Paths of files that must be there; with `whole`, of those that nobody writes to."""
         for member in self._members_in(root.token):
             session = member.stage
             if isinstance(session, TorrentSession):
-                yield from (file.path for file in _expected(session)[:_FILES_EXPECTED])
+                files = (each for each in _expected(session) if each.is_whole or not whole)
+                yield from (file.path for file in islice(files, _FILES_EXPECTED))
 
     def _fail_all(self, token: str, error: MillstreamError) -> None:
         for member in self._members_in(token):

@@ -20,8 +20,9 @@ from millstream.engine.moving import Moving
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.unbroken import unbroken
 from millstream.errors import EngineClosedError, MillstreamError, StorageError
+from millstream.interfaces.disk import Allocation
 from millstream.interfaces.filesystem import FileSystem
-from millstream.storage import incomplete
+from millstream.storage.incomplete import settle
 from millstream.storage.deletion import delete_data
 from millstream.storage.materialising import materialise, retire_parts
 from millstream.storage.placement import Placement
@@ -41,6 +42,7 @@ class Rearranging:
         see_root: returns if a root, by its token, is there; raises RootUnavailableError.
         suffix: what the names of incomplete files of a new torrent end with; empty for nothing.
         chosen: lets the torrent want what a choice says, now that there is a place for it.
+        have: says the set (an int) of the pieces that are verified.
         lost: called with the set of pieces that have no place any more.
 
     Attributes:
@@ -57,6 +59,7 @@ class Rearranging:
         see_root: Callable[[str], Awaitable[None]],
         suffix: str,
         chosen: Callable[[FileChoice], None],
+        have: Callable[[], int],
         lost: Callable[[int], None],
     ) -> None:
         self._member = member
@@ -65,6 +68,7 @@ class Rearranging:
         self._files = files
         self._suffix = suffix
         self._chosen = chosen
+        self._have = have
         self._lost = lost
         self._arrangement = Arrangement(member, disk, inventory, files)
         self._moving = Moving(self._arrangement, roots, see_root)
@@ -116,6 +120,7 @@ class Rearranging:
             await self._inventory.see_root(RECENT)
             async with self._disk.fence():
                 await unbroken(self._arrange(placement))
+        await self._make_empty_files(placement)
         self._chosen(self.choice)
 
     def prefer_ends(self, *, wanted: bool) -> None:
@@ -140,6 +145,19 @@ class Rearranging:
             and any(not choice.wants(index) for index, _ in placement.own_paths())
         )
 
+    async def _make_empty_files(self, placement: Placement) -> None:
+        """No piece makes them."""
+        files = placement.layout.files
+        paths = [
+            path
+            for index, path in placement.own_paths()
+            if not files[index].length and self.choice.wants(index)
+        ]
+        stats = await self._files.stat_many(placement.root, paths) if paths else []
+        for path, stat in zip(paths, stats, strict=True):
+            if stat is None:
+                await self._files.allocate(placement.root, path, 0, Allocation.SPARSE)
+
     async def _arrange(self, placement: Placement) -> None:
         """Let the bytes of wanted files be in the files, those of others in the parts file.
 
@@ -149,7 +167,9 @@ class Rearranging:
         wanted = [index for index in placement.in_parts if choice.wants(index)]
         if wanted:
             if self._suffix and placement.suffix in {"", self._suffix}:
-                placement.add_suffix(wanted, self._suffix)
+                complete = self._complete_ones(wanted)
+                incomplete = [index for index in wanted if index not in complete]
+                placement.add_suffix(incomplete, self._suffix)
             await materialise(self._files, placement, wanted)
             placement.take_out_of_parts(wanted)
             await self._member.remember()
@@ -194,11 +214,10 @@ class Rearranging:
         async with self._arrangement.alone(), self._disk.fence() as placement:
             placement.root = self._member.root.path
 
-    async def delete_files(self, have: int, keep: Callable[[str], Container[str]]) -> None:
+    async def delete_files(self, keep: Callable[[str], Container[str]]) -> None:
         """Delete the torrent's own files, once it is closed and at rest.
 
         Args:
-            have: the set (an int) of the pieces that are verified.
             keep: gives the paths in a root that other torrents use.
 
         Raises:
@@ -213,7 +232,7 @@ class Rearranging:
             layout = placement.layout
             count = -(-layout.total_length // layout.piece_length)
             there = set(foreign.indexes(len(layout.files)))
-            stays = there.difference(files_with(have, layout, there, count))
+            stays = there.difference(files_with(self._have(), layout, there, count))
             owned = [index for index in range(len(layout.files)) if index not in stays]
 
         async def delete() -> None:
@@ -226,36 +245,39 @@ class Rearranging:
 
     # The suffix of incomplete files.
 
-    def piece_verified(self, piece: int, have: int) -> None:
+    def piece_verified(self, piece: int) -> None:
         """Let files that are complete now lose the suffix, in the background."""
         placement = self._disk.placement
         if placement.suffixed:
             layout = placement.layout
             offset = piece * layout.piece_length
             length = min(layout.piece_length, layout.total_length - offset)
-            self._finish({span.file for span in layout.spans(offset, length)}, have)
+            self._finish({span.file for span in layout.spans(offset, length)})
 
-    def checked(self, have: int) -> None:
+    def checked(self) -> None:
         """The same for all files; and find places for those that were chosen during the check."""
         if self._is_late:
             self._begin()
         if self._disk.placement.suffixed:
-            self._finish(self._disk.placement.suffixed, have)
+            self._finish(self._disk.placement.suffixed)
 
-    def _finish(self, indexes: Iterable[int], have: int) -> None:
-        placement = self._disk.placement
-        layout = placement.layout
-        digits = f"{have:0{-(-layout.total_length // layout.piece_length)}b}"
-        complete = {
-            index
-            for index in indexes
-            if index in placement.suffixed
-            for span in layout.pieces_of([index])
-            if digits.find("0", span.start, span.stop) < 0
-        }
+    def _finish(self, indexes: Iterable[int]) -> None:
+        suffixed = self._disk.placement.suffixed
+        complete = self._complete_ones([index for index in indexes if index in suffixed])
         if complete:
             self._complete = complete.union(self._complete or ())
             self._begin()
+
+    def _complete_ones(self, indexes: Iterable[int]) -> set[int]:
+        """Those of the files of which every piece is verified."""
+        layout = self._disk.placement.layout
+        digits = f"{self._have():0{-(-layout.total_length // layout.piece_length)}b}"
+        return {
+            index
+            for index in indexes
+            for span in layout.pieces_of([index])
+            if digits.find("0", span.start, span.stop) < 0
+        }
 
     async def _drop_suffixes(self) -> None:
         async with self._arrangement.alone(ends_check=False) as placement:
@@ -279,7 +301,7 @@ class Rearranging:
         try:
             await relocation.run(self._files)
         except StorageError:
-            await incomplete.settle(self._files, placement)
+            await settle(self._files, placement)
             raise
         placement.drop_suffix(indexes)
 
@@ -337,9 +359,11 @@ class Rearranging:
             await self._moving.recover()
             placement = self._disk.placement
             if self._suffix and self._inventory.is_first:
-                placement.add_suffix(range(len(placement.layout.files)), self._suffix)
+                files = placement.layout.files
+                filled = [index for index, file in enumerate(files) if file.length]
+                placement.add_suffix(filled, self._suffix)
             if placement.suffixed:
-                await incomplete.settle(self._files, placement)
+                await settle(self._files, placement)
             if self._is_to_arrange(placement):
                 async with self._disk.fence():
                     await unbroken(self._arrange(placement))

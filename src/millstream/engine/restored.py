@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+import asyncio
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from millstream.core.goals import Goals
 from millstream.core.swarm import PeerSource
+from millstream.core.torrent_state import TorrentState
 from millstream.engine.assembly import Assembly
 from millstream.engine.kept_peers import restore_peers
 from millstream.engine.membership import Membership
@@ -24,6 +26,11 @@ from millstream.protocol.metainfo import Metainfo
 from millstream.storage.roots import StorageRootManager
 
 _LOG = component_logger("engine")
+
+# Torrents whose files are looked at together, and how many seconds the next ones wait for them at
+# most: a look takes no time, and whoever has to read what it found holds up nobody.
+_STARTED_TOGETHER = 200
+_PATIENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,7 @@ async def bring_back(
     return RestoredSession(tuple(torrents), failed)
 
 
-async def start_all(
-    members: Sequence[Membership], is_here: Callable[[Membership], bool]
-) -> None:
+async def start_all(members: Sequence[Membership], is_here: Callable[[Membership], bool]) -> None:
     """Start those that the user has not stopped, some at a time.
 
     Ten thousand that look at their files at once would hold a task and a thread's errand each.
@@ -105,7 +110,7 @@ async def start_all(
             if is_here(member) and not member.is_stopped_by_user:
                 await member.stage.start()
         latest = loop.time() + _PATIENCE
-        while loop.time() < latest and any(
+        while loop.time() < latest and any(  # noqa: ASYNC110 - of two hundred torrents
             member.stage.state is TorrentState.CHECKING for member in some
         ):
             await asyncio.sleep(_PATIENCE / 20)

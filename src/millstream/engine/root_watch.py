@@ -51,8 +51,11 @@ class RootObserver(Protocol):
     def root_roomy(self, root: StorageRoot, free: int) -> None:
         """A root that was full has room again, or a write may be tried again."""
 
-    def files_expected(self, root: StorageRoot) -> Iterable[str]:
-        """Some paths, below the root, of files that must be there if it is the right directory."""
+    def files_expected(self, root: StorageRoot, *, whole: bool) -> Iterable[str]:
+        """Some paths, below the root, of files that must be there if it is the right directory.
+
+        With `whole`, none of those that are being written to.
+        """
 
 
 @dataclass(slots=True, eq=False)
@@ -203,7 +206,8 @@ class RootWatch:
             identity = await self._files.identify(root.path)
             has_files: bool | None = None
             if identity is None or identity != self._roots.identities.get(token):
-                expected = self._observer.files_expected(root)
+                # In this run we may have made files ourselves where another directory is now.
+                expected = self._observer.files_expected(root, whole=self._of(root).seen)
                 has_files = await look_for_files(self._files, root.path, expected)
             if self._is_current(root):
                 self._found(root, identity, has_files)

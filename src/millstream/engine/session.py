@@ -43,8 +43,8 @@ from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 
-# What reading says of a file that is missing, or too short: see `interfaces.disk`.
-_GONE = {None, errno.ENOENT, errno.ENOTDIR}
+# What is said of a file that is missing; of one that is too short, without a number.
+_GONE = {errno.ENOENT, errno.ENOTDIR}
 
 
 class TorrentSession:
@@ -93,6 +93,7 @@ class TorrentSession:
             shared.disk_watch.require_root,
             shared.config.disk.incomplete_suffix,
             self._chosen,
+            lambda: self.machine.download.have,
             self._lost,
         )
         self.inventory.prepare = self.rearranging.settle
@@ -171,7 +172,7 @@ class TorrentSession:
         else:
             self.machine.download.have = have
             self.machine.set_state(TorrentState.QUEUED)
-        self.rearranging.checked(have)
+        self.rearranging.checked()
 
     def _lost(self, pieces: int) -> None:
         self._shared.cache.forget(self.metainfo.info_hash)
@@ -187,7 +188,7 @@ class TorrentSession:
 
     def _troubled(self, job: DiskJob, error: StorageError) -> None:
         """The disk could not do a job: is a file gone that was there, or the disk?"""
-        if isinstance(job, Read) and error.errno in _GONE:
+        if (isinstance(job, Read) and error.errno is None) or error.errno in _GONE:
             paths = {extent.path for extent in job.extents}
             placement = self.disk.placement
             count = len(self.layout.files)
@@ -271,7 +272,7 @@ class TorrentSession:
             found = [placement.paths for placement in placements if placement.root == root]
             return set(chain.from_iterable(found))
 
-        await self.rearranging.delete_files(self.machine.download.have, keep)
+        await self.rearranging.delete_files(keep)
 
     def _keep_partial_pieces(self) -> None:
         if self.is_active:
@@ -280,12 +281,12 @@ class TorrentSession:
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
-        if self.is_active or self.state is TorrentState.CHECKING:
+        if self._has_begun:
             return
         # After an error, other jobs that failed may still be on their way from the disk.
         waits = self.state is TorrentState.QUEUED
         await self.stop(TorrentState.QUEUED if waits else TorrentState.STOPPED)
-        if self.is_active or self.state is TorrentState.CHECKING:
+        if self._has_begun:
             return  # somebody else was faster
         if waits and self.state is not TorrentState.QUEUED:
             return  # it was stopped meanwhile
@@ -296,6 +297,10 @@ class TorrentSession:
             self._found(self.machine.download.have)
         else:
             self.check()
+
+    @property
+    def _has_begun(self) -> bool:
+        return self.is_active or self.state is TorrentState.CHECKING
 
     def start_with(self, choice: FileChoice) -> None:
         """Want these files from the start, before any has a place."""
@@ -360,7 +365,7 @@ class TorrentSession:
 
     def piece_verified(self, index: int) -> None:
         """A piece is on the disk."""
-        self.rearranging.piece_verified(index, self.machine.download.have)
+        self.rearranging.piece_verified(index)
         self._membership.hub.emit(events.PieceVerified(index))
         self._membership.changed()
 

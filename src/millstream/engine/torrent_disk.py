@@ -61,9 +61,13 @@ class TorrentDisk:
             self._waiting.append(partial(self.write, piece, data, expected_digest))
             return
         self.in_flight += 1
-        root, extents = self.placement.root, self._piece_extents(piece)
+        placement, extents = self.placement, self._piece_extents(piece)
+        root = placement.root
+        # All other files were made before; a disk that went must not get them again.
+        parts = placement.parts_path if placement.in_parts else None
+        may_create = parts is not None and any(extent.path == parts for extent in extents)
         self._disk.submit_write(
-            VerifiedWrite(self._torrent, piece, root, data, expected_digest, extents)
+            VerifiedWrite(self._torrent, piece, root, data, expected_digest, extents, may_create)
         )
 
     def read(self, offset: int, into: memoryview, tag: object) -> None:

@@ -37,7 +37,9 @@ class Extent(NamedTuple):
 class VerifiedWrite:
     """Hash `data`, compare with `expected_digest` (SHA-1), and only then write every extent.
 
-    Files and directories that are missing are created. `data` is borrowed until the result is delivered.
+    Files and directories that are missing are created, if `may_create`. Else ENOENT says that they
+    are gone, as it may do where another file is at the place of one that was open.
+    `data` is borrowed until the result is delivered.
     """
 
     torrent: InfoHash
@@ -46,6 +48,7 @@ class VerifiedWrite:
     data: memoryview
     expected_digest: bytes
     extents: tuple[Extent, ...]
+    may_create: bool = True
 
 
 @dataclass(slots=True, eq=False)

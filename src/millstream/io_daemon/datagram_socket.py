@@ -56,7 +56,8 @@ class DatagramSocket:
         self._is_reading = False
         self._loop = asyncio.get_running_loop()
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
-        self._socket = _bind(address)
+        # The original shares ports; who knows of credit hears that one is taken.
+        self._socket = _bind(address, shared=window is None)
         self.address = peer_address(self._socket.getsockname())
 
     def send(self, data: memoryview, address: PeerAddress) -> bool:
@@ -134,13 +135,14 @@ class DatagramSocket:
                 self.set_reading(False)
 
 
-def _bind(address: PeerAddress) -> socket.socket:
+def _bind(address: PeerAddress, *, shared: bool) -> socket.socket:
     opened: socket.socket | None = None
     try:
         family = address_family(address)
         opened = socket.socket(family, socket.SOCK_DGRAM)
         opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, MULTICAST_TTL)

@@ -129,14 +129,14 @@ class DiskBatches:
         self._queue.flush()
         batch.done()
 
-    def read(self, found: SpanBatch, answer: Answer) -> None:
-        """Carry out READ_BATCH; `answer` gets the payload of READ_RESULTS."""
+    def read(self, found: SpanBatch, answer: Answer, most: int = MAX_READ_BYTES) -> None:
+        """Carry out READ_BATCH, of `most` bytes; `answer` gets the payload of READ_RESULTS."""
         batch = _Waiting(found.refused, lambda results: answer(pack_read_results(results)))
-        room = MAX_READ_BYTES
+        room = min(most, MAX_READ_BYTES)
         for record in found.records:
             room -= record.length
             if room < 0:
-                why = f"more than {MAX_READ_BYTES} bytes are too many for one batch"
+                why = f"more than {min(most, MAX_READ_BYTES)} bytes are too many for one batch"
                 self._refuse(batch, record.id, why)
                 continue
             if self._is_refused(batch, record):

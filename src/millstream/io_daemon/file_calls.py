@@ -84,6 +84,7 @@ class FileCalls:
             "remove_empty_directories": self._remove_empty_directories,
             "transfer": self._transfer,
             "copy_ranges": self._copy_ranges,
+            "same_disk": self._same_disk,
             "free_space": self._free_space,
             "identify": self._identify,
             "release": self._release,
@@ -207,21 +208,33 @@ class FileCalls:
         await self.in_thread(self._files.copy_ranges, root, source, copies)
         return {}
 
-    async def _free_space(self, fields: Fields, _: Task) -> Json:
-        root = fields.required(fields.text, "root")
+    async def _same_disk(self, fields: Fields, _: Task) -> Json:
+        root, path = _directory(fields)
+        other = fields.required(fields.text, "other")
+        other_path = fields.text("other_path") or ""
         fields.finish()
-        return {"bytes": await self.in_thread(self._files.free_space, root)}
+        same = await self.in_thread(self._files.same_disk, root, path, other, other_path)
+        return {"same": same}
+
+    async def _free_space(self, fields: Fields, _: Task) -> Json:
+        root, path = _directory(fields)
+        fields.finish()
+        return {"bytes": await self.in_thread(self._files.free_space, root, path)}
 
     async def _identify(self, fields: Fields, _: Task) -> Json:
-        root = fields.required(fields.text, "root")
+        root, path = _directory(fields)
         fields.finish()
-        return {"identity": await self.in_thread(self._files.identify, root)}
+        return {"identity": await self.in_thread(self._files.identify, root, path)}
 
     async def _release(self, fields: Fields, _: Task) -> Json:
+        self.release(fields)
+        return {}
+
+    def release(self, fields: Fields) -> None:
+        """Close handles: what is asked for later meets the files that are there then."""
         root, paths = _places(fields)
         fields.finish()
         self._batches.release(root, paths)
-        return {}
 
     async def _each(self, fields: Fields, look: Callable[[str, str], FileStat | None]) -> Json:
         root, paths = _places(fields)
@@ -265,6 +278,11 @@ def _length(fields: Fields) -> int:
 
 def _place(fields: Fields) -> tuple[str, str]:
     return fields.required(fields.text, "root"), fields.required(fields.text, "path")
+
+
+def _directory(fields: Fields) -> tuple[str, str]:
+    """A lent directory, or one below it."""
+    return fields.required(fields.text, "root"), fields.text("path") or ""
 
 
 def _places(fields: Fields) -> tuple[str, list[str]]:

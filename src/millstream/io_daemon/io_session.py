@@ -30,6 +30,11 @@ from millstream.logging.component_logger import component_logger
 # writes has 1 MiB, and 32 MiB are what a disk of 300 MB/s does in 100 ms.
 BATCH_WINDOW = 32 << 20
 
+# What a client must be able to take: the longest TCP_RECV, and errors. Of a longer limit, what is
+# not the data of an answer to reads.
+MIN_MESSAGE = 1 << 20
+MESSAGE_OVERHEAD = 64 << 10
+
 # Seconds for hello and token.
 AUTH_TIME = 15.0
 
@@ -80,6 +85,7 @@ class IoSession:
         self._hello: Hello | None = None
         self._said_hello = False
         self._packed = False
+        self._max_message = MAX_MESSAGE
         self._table: SocketTable | None = None
         self._tasks: dict[asyncio.Task[None], tuple[int, Task]] = {}
         self._batch_bytes = 0
@@ -176,6 +182,9 @@ class IoSession:
             self._hello = Hello.parse(frame.payload)
             answer = b""
             if self._hello is not None:
+                if self._hello.max_message < MIN_MESSAGE:
+                    raise MalformedFrameError(f"messages must have {MIN_MESSAGE} bytes at least")
+                self._max_message = self._hello.max_message - MESSAGE_OVERHEAD
                 ours = Hello(self._hello.features, MAX_MESSAGE, SEND_WINDOW, BATCH_WINDOW)
                 answer = ours.encode()
             self._outbox.put(Opcode.SERVER_HELLO, frame.request, answer)
@@ -219,7 +228,7 @@ class IoSession:
                 length = sum(record.length for record in reads.records)
                 self._count(len(reads.records))
                 answer = self._promise(Opcode.READ_RESULTS, frame.request, length)
-                self._batches.read(reads, answer)
+                self._batches.read(reads, answer, self._max_message - len(frame.payload))
             case Opcode.HASH_BATCH:
                 hashes = unpack_spans(frame.payload)
                 self._count(len(hashes.records))
@@ -258,6 +267,10 @@ class IoSession:
                     task.stop()
             self._answer(request, {"ok": True})
             return
+        if call.get("op") == "release":
+            # Before the next frame: the files are about to be others.
+            self._release(request, call)
+            return
         if len(self._tasks) >= MAX_CALLS:
             busy = Refusal(503, "Busy", f"{MAX_CALLS} calls are in progress already")
             self._answer(request, busy.body())
@@ -266,6 +279,14 @@ class IoSession:
         running = asyncio.ensure_future(self._run_call(request, call, task))
         self._tasks[running] = request, task
         running.add_done_callback(self._tasks.pop)
+
+    def _release(self, request: int, call: dict[str, Any]) -> None:
+        try:
+            self._calls.release(call)
+        except Refusal as refusal:
+            self._answer(request, refusal.body())
+        else:
+            self._answer(request, {"ok": True})
 
     async def _run_call(self, request: int, call: dict[str, Any], task: Task) -> None:
         try:

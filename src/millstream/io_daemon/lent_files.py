@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-from millstream.adapters.native.directories import identify
+from millstream.adapters.native.directories import existing, identify
 from millstream.adapters.native.file_copying import copy_ranges
 from millstream.adapters.native.transfers import Transferring
 from millstream.interfaces.disk import Allocation
@@ -28,6 +28,9 @@ MAX_TRANSFERS = 50
 
 # Directories within directories that one delete descends into; each needs a descriptor.
 MAX_DEPTH = 128
+
+# A path at which nothing is.
+_NOWHERE = "/nothing/at/all"
 
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
 _NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY}
@@ -124,7 +127,7 @@ class LentFiles:
     def copy_ranges(self, token: str, source: str, copies: Sequence[RangeCopy]) -> None:
         """See `interfaces.filesystem.FileSystem`."""
         with ExitStack() as stack:
-            reading = "/nothing/at/all"
+            reading = _NOWHERE
             with suppress(FileNotFoundError, NotADirectoryError):
                 reading = stack.enter_context(self._reachable(token, source, os.O_RDONLY))
             for copy in copies:
@@ -159,18 +162,26 @@ class LentFiles:
                 token, to_token, transfers[at : at + MAX_TRANSFERS], done, moved, started
             )
 
-    def free_space(self, token: str) -> int:
-        """See `interfaces.filesystem.FileSystem`."""
-        path = self._roots.get(token).path
-        with _named(token, ""):
-            while not os.path.exists(path) and os.path.dirname(path) != path:
-                path = os.path.dirname(path)
-            return shutil.disk_usage(path).free
+    def free_space(self, token: str, path: str = "") -> int:
+        """See `interfaces.filesystem.FileSystem`; of a directory below the root."""
+        with self._nearest(token, path) as directory, _named(token, path):
+            return shutil.disk_usage(directory).free
 
-    def identify(self, token: str) -> str | None:
-        """See `interfaces.filesystem.FileSystem`."""
-        with _named(token, ""):
-            return identify(self._roots.get(token).path)
+    def same_disk(self, token: str, path: str, other: str, other_path: str) -> bool:
+        """See `interfaces.filesystem.FileSystem`; of directories below two roots."""
+        with self._nearest(token, path) as one, self._nearest(other, other_path) as another:
+            return os.stat(one).st_dev == os.stat(another).st_dev
+
+    def identify(self, token: str, path: str = "") -> str | None:
+        """See `interfaces.filesystem.FileSystem`; of a directory below the root."""
+        if not path:
+            with _named(token, ""):
+                return identify(self._roots.get(token).path)
+        try:
+            with self._directory(token, path) as held:
+                return identify(held.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     @contextmanager
     def opened(self, token: str, path: str, flags: int) -> Iterator[int]:
@@ -206,6 +217,23 @@ class LentFiles:
         with held:
             yield held, parts[-1]
 
+    @contextmanager
+    def _nearest(self, token: str, path: str) -> Iterator[str]:
+        """A path to a directory below a root, or to the nearest one above that is there."""
+        parts = path_parts(path)
+        held: Directory | None = None
+        while held is None:
+            try:
+                with _named(token, path):
+                    held = self._walk(token, parts, create=False)
+            except (FileNotFoundError, NotADirectoryError):
+                if not parts:
+                    yield existing(self._roots.get(token).path)
+                    return
+                parts = parts[:-1]
+        with held:
+            yield held.path
+
     def _walk(self, token: str, parts: Sequence[str], *, create: bool) -> Directory:
         held = self._roots.open(token)
         for part in parts:
@@ -239,24 +267,41 @@ class LentFiles:
             started(work)
             names: dict[str, str] = {}
             placed: list[Transfer] = []
+            failure: OSError | None = None
             for path, to, via in transfers:
                 try:
                     held, name = stack.enter_context(self._parent(token, path))
                     source = os.path.join(held.path, name)
+                    os.lstat(source)
                 except (FileNotFoundError, NotADirectoryError):
-                    source = "/nothing/at/all"
+                    # Nothing is made for what is not there.
+                    placed.append(Transfer(*[_NOWHERE] * 3))
+                    continue
                 names[source] = f"{token}/{path}"
-                into = []
-                for each in (to, via):
-                    held, name = stack.enter_context(self._parent(to_token, each, create=True))
-                    into.append(os.path.join(held.path, name))
-                    names[into[-1]] = f"{to_token}/{each}"
+                try:
+                    into = [self._target(stack, to_token, each, names) for each in (to, via)]
+                except OSError as error:
+                    failure = error  # those before come first
+                    break
                 placed.append(Transfer(source, *into))
             try:
                 work.run(placed)
             except OSError as error:
                 error.filename, error.filename2 = names.get(error.filename, token), None
                 raise
+            if failure is not None:
+                raise failure
+
+    def _target(self, stack: ExitStack, token: str, path: str, names: dict[str, str]) -> str:
+        """A path to a place whose directory is held by the stack."""
+        try:
+            held, name = stack.enter_context(self._parent(token, path, create=True))
+        except NotADirectoryError as error:
+            error.filename = f"{token}/{path.rpartition('/')[0]}"
+            raise
+        reachable = os.path.join(held.path, name)
+        names[reachable] = f"{token}/{path}"
+        return reachable
 
     def _try_all(
         self,

@@ -140,6 +140,7 @@ class IoDaemon:
         known = {root.token for root in config.roots}
         added = [root for root in profile.roots if root.token not in known]
         self.roots.replace([*config.roots, *added])
+        self._batches.release_all()  # a token may be another directory's now
         origins = [*config.origins]
         if profile.extension_id:
             origins.append(f"chrome-extension://{profile.extension_id}")

@@ -71,7 +71,9 @@ class DaemonProcess:
         self._address: DaemonAddress | None = None
 
     async def start(self, install_id: str, origin: str = "") -> DaemonAddress:
-        """Where it is; it is started if it does not run, or runs for another one.
+        """Where it is, once it has read what is lent.
+
+        It is started if it does not run, does not answer, or runs for another one.
 
         Args:
             install_id: whose roots it lends.
@@ -81,9 +83,13 @@ class DaemonProcess:
             DaemonFailedError: it does not start.
             OSError: the token cannot be handed over.
         """
-        running = self._process is not None and self._process.returncode is None
-        if running and self._address is not None and self._asked_for == (install_id, origin):
-            return self._address
+        if self._address is not None and self._asked_for == (install_id, origin):
+            try:
+                await self.reload()
+            except DaemonFailedError as error:
+                _LOG.warning("%s; it is started again", error)
+            else:
+                return self._address
         await self.stop()
         self._asked_for = (install_id, origin)
         token = secrets.token_urlsafe(TOKEN_BYTES)

@@ -40,7 +40,7 @@ class Daemon(Protocol):
     """The io-daemon, as a native host uses it: `DaemonProcess`."""
 
     async def start(self, install_id: str, origin: str = "") -> DaemonAddress:
-        """Where it is."""
+        """Where it is, once it has read what is lent."""
 
     async def reload(self) -> None:
         """Let it read again what is lent."""
@@ -130,8 +130,6 @@ class NativeHost:
             self._install_id = asked.install_id
             await self._remember(looked_at, asked.extension_id)
             address = await self._daemon.start(asked.install_id, asked.origin)
-            # A page that was installed anew, or a root that another host has added.
-            await self._daemon.reload()
         return "DaemonInfo", {
             "port": address.port,
             "token": address.token,

@@ -49,7 +49,9 @@ class StandardPipe:
         self._loop = asyncio.get_running_loop()
         self._reading = reading
         self._writing = writing
-        self._received: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
+        # The next is read when the last one was taken: a browser cannot fill our memory.
+        self._may_read = threading.Semaphore()
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
         for target in (self._read_on, self._write_on):
             threading.Thread(
@@ -58,7 +60,9 @@ class StandardPipe:
 
     async def read(self) -> bytes:
         """What came next; nothing at the end."""
-        return await self._received.get()
+        data = await self._received.get()
+        self._may_read.release()
+        return data
 
     async def write(self, data: bytes) -> None:
         """Write it all, after what was given before. Raises OSError."""
@@ -67,18 +71,17 @@ class StandardPipe:
         await written
 
     def _read_on(self) -> None:
-        while True:
+        data = b"..."
+        while data:
+            self._may_read.acquire()
             try:
                 data = os.read(self._reading, READ_SIZE)
             except OSError:
                 data = b""
             try:
-                # The next is read when this one is taken: a browser cannot fill our memory.
-                asyncio.run_coroutine_threadsafe(self._received.put(data), self._loop).result()
+                self._loop.call_soon_threadsafe(self._received.put_nowait, data)
             except RuntimeError:
                 return  # the loop is closed
-            if not data:
-                return
 
     def _write_on(self) -> None:
         while True:

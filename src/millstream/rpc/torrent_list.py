@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from millstream import Torrent
+from millstream import Torrent, TorrentState
 from millstream.rpc.torrent_query import TorrentQuery
 from millstream.rpc.torrent_view import FIELDS, Json, Look, state_name, view_fields
 
@@ -27,17 +27,17 @@ async def list_torrents(torrents: Callable[[], Sequence[Torrent]], query: Torren
     """
     totals = _Totals() if query.totals else None
     found: list[Look] = []
-    async for look in _in_turns([Look(torrent) for torrent in torrents()], torrents):
+    async for looks in _in_turns([Look(torrent) for torrent in torrents()], torrents):
         if totals is not None:
-            totals.add(look)
-        if _is_wanted(look.torrent, query):
-            found.append(look)
+            totals.add(looks)
+        found += [look for look in looks if _is_wanted(look.torrent, query)]
     for name, descending in reversed(query.sort):
         found = _sorted(found, name, descending=descending)
     end = None if query.limit is None else query.offset + query.limit
-    shown = found[query.offset : end]
     fields = [(name, FIELDS[name]) for name in query.fields]
-    views = [view_fields(look, fields) async for look in _in_turns(shown, torrents)]
+    views: list[Json] = []
+    async for looks in _in_turns(found[query.offset : end], torrents):
+        views += [view_fields(look, fields) for look in looks]
     answer: Json = {"torrents": views, "count": len(found)}
     if totals is not None:
         answer["totals"] = totals.view()
@@ -46,18 +46,18 @@ async def list_torrents(torrents: Callable[[], Sequence[Torrent]], query: Torren
 
 async def _in_turns(
     looks: Sequence[Look], torrents: Callable[[], Sequence[Torrent]]
-) -> AsyncIterator[Look]:
-    """These, but for those that leave the engine meanwhile: there is nothing to be said of them."""
+) -> AsyncIterator[Sequence[Look]]:
+    """Some at a time, but for those that have left the engine: there is nothing to be said of them."""
     present: set[Torrent] | None = None
     before = torrents()
-    for number, look in enumerate(looks, 1):
-        if present is None or look.torrent in present:
-            yield look
-        if not number % TURN:
+    for start in range(0, len(looks), TURN):
+        if start:
             await asyncio.sleep(0)
             now = torrents()
             if len(now) != len(before) or now[-1:] != before[-1:]:
                 before, present = now, set(now)
+        some = looks[start : start + TURN]
+        yield some if present is None else [look for look in some if look.torrent in present]
 
 
 def _is_wanted(torrent: Torrent, query: TorrentQuery) -> bool:
@@ -86,16 +86,17 @@ class _Totals:
     def __init__(self) -> None:
         self._count = self._peers = 0
         self._down = self._up = 0.0
-        self._states: Counter[str] = Counter()
+        self._states: Counter[TorrentState] = Counter()
 
-    def add(self, look: Look) -> None:
-        """Count one."""
-        status = look.status
-        self._count += 1
-        self._peers += status.peers
-        self._down += status.download_rate
-        self._up += status.upload_rate
-        self._states[state_name(status.state)] += 1
+    def add(self, looks: Sequence[Look]) -> None:
+        """Count some."""
+        self._count += len(looks)
+        for look in looks:
+            status = look.status
+            self._peers += status.peers
+            self._down += status.download_rate
+            self._up += status.upload_rate
+            self._states[status.state] += 1
 
     def view(self) -> Json:
         """What a client is told."""
@@ -104,5 +105,5 @@ class _Totals:
             "peers": self._peers,
             "downloadRate": round(self._down),
             "uploadRate": round(self._up),
-            "states": dict(sorted(self._states.items())),
+            "states": dict(sorted((state_name(state), n) for state, n in self._states.items())),
         }

@@ -74,7 +74,7 @@ class Scene:
     def root_roomy(self, root, free):
         self.news.append(("roomy", free))
 
-    def files_expected(self, root):
+    def files_expected(self, root, *, whole):
         return self.expected.get(root.path, ())
 
     async def run(self, seconds):

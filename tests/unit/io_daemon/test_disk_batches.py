@@ -147,6 +147,18 @@ async def test_one_answer_has_its_limit(batches, root, monkeypatch):
     assert found[b"2"].outcome is Outcome.INVALID_ARGS
 
 
+async def test_an_answer_fits_into_what_the_client_takes(batches, root):
+    (root / "a").write_bytes(bytes(10))
+    answer = asyncio.get_running_loop().create_future()
+    found = unpack_spans(memoryview(pack_spans([span(b"1", 5, "a"), span(b"2", 6, "a")])))
+    batches.read(found, answer.set_result, 10)
+    results = unpack_read_results(memoryview(b"".join(await answer)))
+    assert {result.id: result.outcome for result in results} == {
+        b"1": Outcome.SUCCESS,
+        b"2": Outcome.INVALID_ARGS,
+    }
+
+
 async def test_handles_are_released(batches, root):
     await written(batches, write(b"1", path="a"))
     (root / "a").unlink()

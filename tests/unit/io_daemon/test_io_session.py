@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
+import random
 import struct
 
 import aiohttp
@@ -104,7 +104,7 @@ async def test_nothing_else_before_the_token(url, opcode, root):
         assert await client.ended() == 1008
 
 
-@pytest.mark.parametrize("payload", [b"\1\2\3", b"\0" * 15])
+@pytest.mark.parametrize("payload", [b"\1\2\3", b"\0" * 15, Hello(max_message=1000).encode()])
 async def test_a_hello_that_is_none(url, payload):
     async with IoClient(url) as client:
         await client.send(Opcode.CLIENT_HELLO, payload)
@@ -166,6 +166,26 @@ async def test_a_message_that_is_too_long_is_not_buffered(url, daemon):
         assert await client.ended() == 1009
 
 
+async def test_whatever_comes_the_daemon_goes_on(url, root):
+    rng = random.Random(5)
+    harmless = [opcode for opcode in range(256) if opcode != Opcode.TCP_CONNECT]
+    for packed in (None, 3):
+        async with IoClient(url, TOKEN, features=packed) as client:
+            for _ in range(300):
+                payload = rng.choice([bytes, rng.randbytes])(rng.choice([0, 3, 4, 5, 9, 30, 300]))
+                await client.send(rng.choice(harmless), payload, rng.getrandbits(32))
+            assert await call_among_others(client, op="roots")
+    assert {path.name for path in root.parent.rglob("*")} == {"root", "out", "outside", "secret"}
+
+
+async def call_among_others(client, **fields):
+    await client.send(Opcode.CALL, encode_call(fields), 77)
+    while True:
+        frame = await client.next()
+        if frame.opcode == Opcode.ANSWER and frame.request == 77:
+            return parse_call(frame.payload)
+
+
 # Batches.
 
 
@@ -218,7 +238,6 @@ async def test_a_broken_batch_is_answered(client, opcode, payload, root):
 
 async def test_sockets_wait_for_no_batch_within_the_window(client, root):
     """A batch is carried out off the loop: a call that came after it is answered before it."""
-    os.mkfifo(root / "pipe")
     spans = [SpanRecord("r", (Extent("big", 0, 200 << 20),), 200 << 20, b"a")]
     with (root / "big").open("wb") as file:
         file.truncate(200 << 20)

@@ -14,9 +14,7 @@ from millstream.protocol.compact import PeerAddress
 _UNDO = {Opcode.TCP_LISTEN: Opcode.TCP_STOP_LISTEN, Opcode.UDP_BIND: Opcode.UDP_CLOSE}
 
 
-async def bind(
-    daemon: DaemonConnection, opcode: Opcode, number: int, address: PeerAddress
-) -> int:
+async def bind(daemon: DaemonConnection, opcode: Opcode, number: int, address: PeerAddress) -> int:
     """Have a port bound.
 
     Args:

@@ -86,6 +86,4 @@ class DaemonDatagramSocket:
         if self._taken >= self._daemon.socket_window // 4:
             self._daemon.put(Opcode.CREDIT, Credit(self.number, self._taken).encode())
             self._taken = 0
-        self._handler.datagram_received(
-            datagram.data, PeerAddress(datagram.host, datagram.port)
-        )
+        self._handler.datagram_received(datagram.data, PeerAddress(datagram.host, datagram.port))

@@ -77,7 +77,9 @@ class Batch:
                 ]
             )
         return [
-            pack_spans([SpanRecord(*_place(job), job_length(job), b"%d" % index) for index, job in jobs])
+            pack_spans(
+                [SpanRecord(*_place(job), job_length(job), b"%d" % index) for index, job in jobs]
+            )
         ]
 
     def results(self, opcode: int, payload: memoryview) -> list[DiskResult]:
@@ -88,9 +90,7 @@ class Batch:
         """
         expected, unpack = _ANSWERS[self.opcode]
         found = {result.id: result for result in unpack(payload)} if opcode == expected else {}
-        return [
-            _result(job, found.get(b"%d" % index)) for index, job in enumerate(self.jobs)
-        ]
+        return [_result(job, found.get(b"%d" % index)) for index, job in enumerate(self.jobs)]
 
     def failed(self, error: StorageError) -> list[DiskResult]:
         """All jobs end with the same error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Awaitable, Callable, MutableSequence, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from millstream.adapters.daemon.calls import DaemonCalls, Json, RefusedCallError
 from millstream.adapters.daemon.connection import DaemonConnection
@@ -29,6 +29,7 @@ MAX_TRANSFERS = 500
 LOAD_STEP = 4 << 20
 
 T = TypeVar("T")
+_Stats: TypeAlias = list[FileStat | None]
 
 
 class DaemonFileSystem:
@@ -164,8 +165,8 @@ class DaemonFileSystem:
         token, directory = split_root(root)
         return await self._call(op, root, root=token, path=below(directory, path), **fields)
 
-    async def _stats(self, op: str, root: str, paths: Sequence[str]) -> list[FileStat | None]:  # type: ignore[valid-type]
-        stats: list[FileStat | None] = []  # type: ignore[valid-type]
+    async def _stats(self, op: str, root: str, paths: Sequence[str]) -> _Stats:
+        stats: _Stats = []
         token, directory = split_root(root)
         for at in range(0, len(paths), MAX_PATHS):
             some = [below(directory, path) for path in paths[at : at + MAX_PATHS]]

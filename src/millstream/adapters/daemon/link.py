@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from millstream.adapters.daemon.address import DaemonAddress
 from millstream.adapters.daemon.outbox import Buffer, Outbox
@@ -23,6 +24,9 @@ from millstream.io_wire.handshake import Auth, AuthResult, Feature, Hello
 
 # Seconds for connecting and all that comes before the first request.
 OPEN_TIME = 10.0
+
+# A frame and its payload, or why there is none.
+_Said: TypeAlias = tuple[Frame, bytes] | NetworkError
 
 _FEATURES = Feature.PACKED | Feature.CREDIT
 
@@ -48,7 +52,7 @@ class Link:
         self._take = received
         self._socket: WebSocket | None = None
         self._is_flushing = False
-        self._introduction: asyncio.Queue[tuple[Frame, bytes]] | None = asyncio.Queue()
+        self._introduction: asyncio.Queue[_Said] | None = asyncio.Queue()
         self._is_packed = False
         self.outbox = Outbox(self._send, self._is_busy, self._wake)
         self.hello = Hello()
@@ -92,12 +96,10 @@ class Link:
         """The next frame's payload."""
         if self._introduction is None:
             raise NetworkError("the introduction is over")
-        asked = asyncio.ensure_future(self._introduction.get())
-        await asyncio.wait([asked, self.lost], return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():
-            asked.cancel()
-            raise self.lost.result()
-        frame, payload = asked.result()
+        found = await self._introduction.get()
+        if isinstance(found, NetworkError):
+            raise NetworkError(f"the io-daemon at {self._address} is gone: {found}")
+        frame, payload = found
         if frame.opcode == Opcode.ERROR:
             why = payload.decode("utf-8", "replace")
             raise NetworkError(f"the io-daemon at {self._address} refuses: {why}")
@@ -121,6 +123,8 @@ class Link:
                 self._socket.close(NetworkError(f"what it says makes no sense: {error}"))
 
     def _gone(self, error: NetworkError) -> None:
+        if self._introduction is not None:
+            self._introduction.put_nowait(error)
         if not self.lost.done():
             self.lost.set_result(error)
 

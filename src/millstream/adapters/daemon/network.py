@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
+from typing import Any, TypeAlias
 
 from millstream.adapters.daemon.calls import DaemonCalls, RefusedCallError
 from millstream.adapters.daemon.connection import DaemonConnection
@@ -40,6 +41,8 @@ from millstream.protocol.compact import PeerAddress
 
 # A busy daemon is not quicker than this, whatever its round trip was when nothing went on.
 MIN_ROUND_TRIP = 0.02
+
+_Port: TypeAlias = DaemonListener | DaemonDatagramSocket
 
 _LOG = component_logger("network")
 
@@ -138,9 +141,7 @@ class DaemonNetwork:
         try:
             answer = await self._calls.call("resolve", host=host)
         except RefusedCallError as error:
-            raise NetworkError(
-                str(error) if host in str(error) else f"{host}: {error}"
-            ) from error
+            raise NetworkError(str(error) if host in str(error) else f"{host}: {error}") from error
         return [str(address) for address in answer["addresses"]]
 
     async def secure(self, stream: Connection, host: str) -> None:
@@ -172,15 +173,16 @@ class DaemonNetwork:
 
     def daemon_found(self) -> None:
         """See `connection.Observer`."""
-        listeners = [each for each in self._listeners.values() if not each.is_closed]
-        datagrams = [each for each in self._datagrams.values() if not each.is_closed]
+        ports: list[_Port] = [*self._listeners.values(), *self._datagrams.values()]
         self._listeners, self._datagrams = {}, {}
-        for each in (*listeners, *datagrams):
+        for each in ports:
+            if each.is_closed:
+                continue
             task = asyncio.ensure_future(self._reopen(each))
             self._reopening.add(task)
             task.add_done_callback(self._reopening.discard)
 
-    async def _reopen(self, lost: DaemonListener | DaemonDatagramSocket) -> None:
+    async def _reopen(self, lost: _Port) -> None:
         try:
             await lost.reopen(partial(self._take_number, lost))
         except NetworkError as error:
@@ -236,7 +238,7 @@ class DaemonNetwork:
         if self._streams.get(stream.number) is stream:
             del self._streams[stream.number]
 
-    def _take_number(self, opening: DaemonListener | DaemonDatagramSocket) -> int:
+    def _take_number(self, opening: _Port) -> int:
         """A number for a port, under which it is found from now on, and under no other."""
         self._drop(opening)
         number = self._next_number()
@@ -246,12 +248,12 @@ class DaemonNetwork:
             self._datagrams[number] = opening
         return number
 
-    def _drop(self, opening: DaemonListener | DaemonDatagramSocket) -> None:
+    def _drop(self, opening: _Port) -> None:
         """Forget a port, and those that were closed."""
-        for table in (self._listeners, self._datagrams):
-            for number, each in list(table.items()):
-                if each is opening or each.is_closed:
-                    del table[number]
+        tables: tuple[dict[int, Any], ...] = self._listeners, self._datagrams
+        for table in tables:
+            for number in [n for n, each in table.items() if each is opening or each.is_closed]:
+                del table[number]
 
     def _next_number(self) -> int:
         """One that is not in use; after two thousand million of them they begin anew."""

@@ -226,16 +226,14 @@ class DaemonStream:
 
     def _deliver_held(self) -> None:
         self._is_scheduled = False
-        while self._held and not self._is_closed and not self._is_paused:
-            rest = self._deliver(self._held[0])
-            if self._is_closed:
-                return
-            if rest:
-                self._held[0] = rest
-                if not self._is_paused:
-                    self._deliver_soon()
-                return
-            self._held.popleft()
+        if self._held and not self._is_closed and not self._is_paused:
+            # One at a time, as from a socket: others have their turn between.
+            data = self._held.popleft()
+            rest = self._deliver(data)
+            if rest and not self._is_closed:
+                self._held.appendleft(rest)
+        if not self._is_paused:
+            self._deliver_soon()
         if self._is_ended and not self._held and not self._is_closed:
             self._lose(self._end)
 

@@ -167,7 +167,8 @@ class MemoryDiskQueue:
         position = 0
         for path, offset, length in job.extents:
             if path is not None:
-                self._files.write_at(job.root, path, offset, job.data[position : position + length])
+                part = job.data[position : position + length]
+                self._files.write_at(job.root, path, offset, part, create=job.may_create)
             position += length
         return DiskResult(job, Outcome.SUCCESS)
 

@@ -54,6 +54,7 @@ class MemoryFileSystem:
         self._used = 0
         self._changes = 0
         self._roots: dict[str, _Directory] = {}
+        self._unmounted: dict[str, _Directory] = {}
         self._apart: set[str] = set()
         self._faults: dict[str | None, _Fault] = {}
 
@@ -251,10 +252,18 @@ class MemoryFileSystem:
             raise StorageError(_full(root, path), f"ends at {len(data)}, before byte {end}")
         into[:] = memoryview(data)[offset:end]
 
-    def write_at(self, root: str, path: str, offset: int, data: memoryview | bytes) -> None:
-        """Write into a file, creating it and its parents; raises StorageError."""
+    def write_at(
+        self,
+        root: str,
+        path: str,
+        offset: int,
+        data: memoryview | bytes,
+        *,
+        create: bool = True,
+    ) -> None:
+        """Write into a file, creating it and its parents if need be; raises StorageError."""
         self._check(root, path, writing=True)
-        file = self._open(root, path, create=True)
+        file = self._open(root, path, create=create)
         end = offset + len(data)
         self._take_room(root, path, file, offset, end)
         if end > len(file.data):
@@ -273,6 +282,16 @@ class MemoryFileSystem:
             return bytes(self._open(root, path, create=False).data)
         except StorageError:
             return None
+
+    def unmount(self, root: str, *, mount_point: bool = False) -> None:
+        """Take a root away, with all that is in it; `mount_point` leaves an empty directory."""
+        self._unmounted[root] = self._roots.pop(root)
+        if mount_point:
+            self._roots[root] = self._new_directory()
+
+    def mount(self, root: str) -> None:
+        """Undo `unmount`; what was put there meanwhile is hidden."""
+        self._roots[root] = self._unmounted.pop(root)
 
     def set_apart(self, root: str) -> None:
         """Let a root, and those below, be as on a disk of its own: what goes there, or comes from there, is copied."""

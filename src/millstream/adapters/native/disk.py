@@ -222,7 +222,8 @@ class NativeDiskQueue:
                     return DiskResult(job, Outcome.HASH_MISMATCH)
                 at = 0
                 for extent in job.extents:
-                    self._write(job.root, extent, job.data[at : at + extent.length])
+                    part = job.data[at : at + extent.length]
+                    self._write(job.root, extent, part, may_create=job.may_create)
                     at += extent.length
                 return DiskResult(job, Outcome.SUCCESS)
             if isinstance(job, Read):
@@ -247,10 +248,15 @@ class NativeDiskQueue:
             logger.exception("a disk job failed in an unexpected way")
             return DiskResult(job, Outcome.INVALID_ARGS, StorageError(job.root, str(error)))
 
-    def _write(self, root: str, extent: Extent, data: memoryview) -> None:
+    def _write(self, root: str, extent: Extent, data: memoryview, *, may_create: bool) -> None:
         if extent.path is None:
             return
-        with self._files.use(os.path.join(root, extent.path), write=True) as file, file.write_lock:
+        path = os.path.join(root, extent.path)
+        if not may_create and path not in self._files:
+            os.stat(path)
+        with self._files.use(path, write=True) as file, file.write_lock:
+            if not may_create:
+                self._files.see(file, path)
             at = extent.offset
             while data:
                 written = os.pwrite(file.descriptor, data, at)

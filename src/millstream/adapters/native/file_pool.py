@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
@@ -11,6 +13,10 @@ from typing import Self
 from millstream.adapters.native.page_cache import CachedReader
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+# Seconds for which a file that is written to is believed to be the one at its path.
+SIGHT_INTERVAL = 1.0
 
 
 class OpenFile:
@@ -28,6 +34,7 @@ class OpenFile:
         "descriptor",
         "doomed",
         "pool",
+        "seen_at",
         "users",
         "writable",
         "write_lock",
@@ -40,6 +47,7 @@ class OpenFile:
         self.cached = CachedReader(descriptor)
         self.writable = writable
         self.users = 0
+        self.seen_at = time.monotonic()
         self.doomed = False
 
     def __enter__(self) -> Self:
@@ -83,6 +91,28 @@ class FilePool:
             while len(self._files) > self._capacity:
                 self._doom(self._files.popitem(last=False)[1])
         return fresh
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
+
+    def see(self, file: OpenFile, path: str) -> None:
+        """See, now and then, that an open file is still the one at its path.
+
+        One that was deleted, replaced or unmounted takes bytes that nobody finds again. Raises
+        FileNotFoundError.
+        """
+        now = time.monotonic()
+        if now < file.seen_at + SIGHT_INTERVAL:
+            return
+        file.seen_at = now
+        try:
+            is_there = os.path.samestat(os.stat(path), os.fstat(file.descriptor))
+        except OSError:
+            self.release(path)
+            raise
+        if not is_there:
+            self.release(path)
+            raise FileNotFoundError(errno.ENOENT, "another file is at its place")
 
     def done(self, file: OpenFile) -> None:
         """One user less."""
