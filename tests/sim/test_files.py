@@ -80,10 +80,10 @@ def test_the_parts_file_is_never_written_whole():
         written: list[tuple[int, int]] = []
         write = machine.files.write_at
 
-        def note(root, path, offset, data):
+        def note(root, path, offset, data, **options):
             if path.endswith(".parts"):
                 written.append((offset, offset + len(data)))
-            write(root, path, offset, data)
+            write(root, path, offset, data, **options)
 
         machine.files.write_at = note
         async with machine.boot() as engine:

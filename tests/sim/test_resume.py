@@ -6,10 +6,11 @@ import asyncio
 import copy
 import errno
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from millstream import TorrentState
+from millstream import LimitsConfig, TorrentState
 from millstream.adapters.memory import LinkProfile, MemoryFileSystem, MemorySessionStore
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.errors import EngineError, MalformedDataError, StorageError
@@ -514,3 +515,21 @@ def test_totals_are_saved_by_the_minute_and_saves_are_few():
                 assert all(b - a >= 1 for a, b in itertools.pairwise(saves))
 
     run_virtual(story, seed=14)
+
+
+def test_limits_that_were_set_hold_unless_the_settings_changed_since():
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            machine = Machine(swarm)
+            async with machine.boot() as engine:
+                engine.set_limits(download=50_000, upload=None)
+            async with machine.boot() as engine:
+                assert engine.limits == (50_000, None)
+                config = replace(engine.config, limits=LimitsConfig(download=70_000))
+                engine.configure(config)
+                assert engine.limits == (70_000, None)
+                engine.set_limits(download=None, upload=60_000)
+            async with machine.boot() as engine:
+                assert engine.limits == (None, None)  # it was said over other settings
+
+    run_virtual(story, seed=1)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
-from millstream.core.goals_config import GoalAction
 from millstream.core.swarm import PeerSource
 from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.assembly import Assembly
@@ -31,6 +29,7 @@ from millstream.engine.partial_record import MAX_PARTIAL_BYTES
 from millstream.engine.persistence import Persistence
 from millstream.engine.queue import Queue
 from millstream.engine.restored import RestoredSession, bring_back, start_all
+from millstream.engine.running_settings import RunningSettings
 from millstream.engine.session import TorrentSession
 from millstream.engine.shared import Shared
 from millstream.engine.sources import TorrentSource, load_source
@@ -73,12 +72,10 @@ class Engine:
             has a default root that the user chose.
 
     Attributes:
-        config: the settings.
         roots: where torrents may be.
     """
 
     def __init__(self, config: EngineConfig, platform: Platform, save_path: str) -> None:
-        self.config = config
         self._platform = platform
         self._save_path = save_path
         self._members: dict[InfoHash, Membership] = {}
@@ -92,7 +89,9 @@ class Engine:
         self._idle_watch = IdleWatch(self._members.values)
         self._limits = Limits(config.limits, platform.clock)
         self.queue = Queue(config.queue, self._members.get)
-        self._goal_ends = GoalEnds(config.goals, self._members.values, self._end)
+        self._goal_ends = GoalEnds(
+            config.goals, self._members.values, self._torrents.get, self.remove
+        )
         self._udp = UdpTrackers(platform.network, rng, config.trackers)
         self._announce_turns = AnnounceTurns()
         self._links = Links(config, platform, self._members.get, self._members.values)
@@ -125,6 +124,9 @@ class Engine:
                 platform.store, platform.files, platform.clock, self.roots, self.queue
             )
         self._hub = EngineHub()
+        self._settings = RunningSettings(
+            config, self._limits, self.queue, self._goal_ends.watch, self._persistence
+        )
         self._heartbeat = Heartbeat(
             [
                 self._tick.beat,
@@ -136,6 +138,11 @@ class Engine:
             ]
         )
         self._running = False
+
+    @property
+    def config(self) -> EngineConfig:
+        """The settings."""
+        return self._settings.config
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -174,6 +181,7 @@ class Engine:
             raise
         self._platform.disk.start(self._deliver, self._resume)
         self._limits.start()
+        self._settings.restore()
         self._running = True
         _LOG.info("started, listens at port %s", self.listen_port)
         self._heartbeat.start()
@@ -212,6 +220,10 @@ class Engine:
     def torrents(self) -> list[Torrent]:
         """The torrents, in the order they were added."""
         return list(self._torrents.values())
+
+    def find(self, info_hash: InfoHash) -> Torrent | None:
+        """The torrent with this infohash, if it is here."""
+        return self._torrents.get(info_hash)
 
     async def add(
         self,
@@ -269,7 +281,11 @@ class Engine:
             sequential=sequential, first_last=first_last, select=select, observe=observe
         )
         member = self._assembly.make(
-            source, self._choose_root(root, save_path), options, peers=addresses, trackers=extra
+            source,
+            self.roots.choose(root, save_path, self._save_path),
+            options,
+            peers=addresses,
+            trackers=extra,
         )
         added = self._enter(source, member)
         member.add_peers(addresses, PeerSource.USER)
@@ -285,14 +301,6 @@ class Engine:
             await member.stage.start()
         self._hub.emit(TorrentAdded(added))
         return added
-
-    def _choose_root(self, token: str | None, save_path: str | PathLike[str] | None) -> StorageRoot:
-        if token is not None:
-            return self.roots.get(token)
-        default = self.roots.default
-        if save_path is None and default is not None:
-            return default
-        return self.roots.for_path(save_path or self._save_path)
 
     def _enter(self, source: Metainfo | Magnet, member: Membership) -> Torrent:
         self._members[source.info_hash] = member
@@ -407,11 +415,14 @@ class Engine:
     @property
     def limits(self) -> tuple[int | None, int | None]:
         """What holds now for all torrents together, down and up: bytes a second, or None."""
-        return self._limits.download, self._limits.upload
+        return self._settings.rates
 
     def set_limits(self, *, download: int | None, upload: int | None) -> None:
-        """Limit all torrents together, in bytes a second; None: no limit. Raises ConfigError."""
-        self._limits.set(download=download, upload=upload)
+        """Limit all torrents together, in bytes a second; None: no limit. Raises ConfigError.
+
+        With a session it holds in the next run, too, unless the configured limits are others then.
+        """
+        self._settings.set_rates((download, upload))
 
     def configure(self, config: EngineConfig) -> None:
         """Put into force what may change while it runs: limits, queue and goals.
@@ -419,28 +430,12 @@ class Engine:
         What was set by other ways since the engine was made, and is not changed by this, stays so.
         All other settings hold for the next engine.
         """
-        self._limits.follow(self.config.limits, config.limits)
-        if config.queue != self.config.queue:
-            self.queue.configure(config.queue)
-        if config.goals != self.config.goals:
-            self._goal_ends.watch.configure(config.goals)
-        self.config = replace(
-            self.config, limits=config.limits, queue=config.queue, goals=config.goals
-        )
+        self._settings.configure(config)
 
     def tick_stats(self) -> TickStats:
         """How long the ticks of the last seconds took, and what there is to do in them."""
         now = asyncio.get_running_loop().time()
         return tick_stats(self._tick.meter, self._members.values(), now)
-
-    async def _end(self, info_hash: InfoHash, action: GoalAction) -> None:
-        torrent = self._torrents.get(info_hash)
-        if torrent is None:
-            return
-        if action is GoalAction.STOP:
-            await torrent.stop()
-        else:
-            await self.remove(torrent, delete_data=action is GoalAction.REMOVE_DATA)
 
     # The tick's sources.
 

@@ -62,6 +62,8 @@ class Moving:
             EngineClosedError: the torrent leaves the engine; all is as it was.
         """
         async with self._arrangement.alone() as placement:
+            # It may have gone meanwhile, with the last torrent that was in it.
+            root = self._roots.for_path(root.path)
             await self._see_both(root)
             await self.recover()
             if root.path == placement.root:

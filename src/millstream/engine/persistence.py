@@ -7,7 +7,8 @@ beside that and never in its way; `engine.torrent_keeper` says what may be claim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -23,11 +24,12 @@ from millstream.engine.torrent_keeper import TorrentKeeper
 from millstream.engine.torrent_options import TorrentOptions
 from millstream.errors import MillstreamError, StorageError
 from millstream.interfaces.clock import LocalClock
-from millstream.interfaces.filesystem import FileSystem
+from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.interfaces.session_store import SessionStore
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.claims import Claims
+from millstream.storage.limits_record import LimitsRecord, Rates
 from millstream.storage.metainfo_record import encode_metainfo
 from millstream.storage.resume import ResumeState
 from millstream.storage.resume_peers import encode_peers
@@ -35,6 +37,7 @@ from millstream.storage.roots import StorageRootManager
 from millstream.storage.roots_record import RootsRecord
 from millstream.storage.session_keys import (
     INDEX_KEY,
+    LIMITS_KEY,
     PREFIX,
     ROOTS_KEY,
     decode_index,
@@ -62,8 +65,10 @@ BEAT = 60.0
 # After a save failed: a full disk is not emptied within a second.
 RETRY_INTERVAL = 30.0
 
-# Torrents whose state is made and written in one go, between which the loop does other things.
+# Torrents whose state is made and written in one go, between which the loop does other things; and
+# whose files are looked at in one go.
 _SAVED_TOGETHER = 200
+_LOOKED_AT_TOGETHER = 100
 
 _KEYS = (state_key, metainfo_key, peers_key, partial_key)
 
@@ -77,6 +82,9 @@ class Persistence:
         clock: for what must mean the same in the next run.
         roots: where torrents are; saved with them.
         queue: says their order.
+
+    Attributes:
+        limits: the rate limits that were set in the last run, or since; None if none were.
     """
 
     def __init__(
@@ -91,14 +99,15 @@ class Persistence:
         self._roots = roots
         self._queue = queue
         self._roots_record = RootsRecord()
-        self._are_roots_due = False
         self._files = files
         self._clock = clock
+        self.limits: LimitsRecord | None = None
         self._keepers: dict[InfoHash, TorrentKeeper] = {}
         self._order: dict[InfoHash, None] = {}
         self._due: dict[TorrentKeeper, None] = {}
         self._gone: dict[str, None] = {}
-        self._is_index_due = False
+        # What is to be stored of the session as a whole, and who writes it.
+        self._records_due: dict[str, Callable[[], bytes]] = {}
         self._next_save = self._next_beat = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Task[None] | None = None
@@ -110,6 +119,7 @@ class Persistence:
         """Find out what is in the store. Raises StorageError, if another process has it for one."""
         try:
             self._roots_record = RootsRecord.decode(await self._store.get(ROOTS_KEY))
+            self.limits = LimitsRecord.decode(await self._store.get(LIMITS_KEY))
             known = decode_index(await self._store.get(INDEX_KEY))
             there = dict.fromkeys(torrents_of(await self._store.keys(PREFIX)))
         except BaseException:
@@ -117,8 +127,8 @@ class Persistence:
             raise
         self._order = {each: None for each in known if each in there} | there
         self._roots_record.restore(self._roots)
-        self._roots.changed = self._roots_changed
-        self._queue.moved = self._order_changed
+        self._roots.changed = partial(self._store_record, ROOTS_KEY, self._encode_roots)
+        self._queue.moved = partial(self._store_record, INDEX_KEY, self._encode_index)
         self._is_open = True
         self._next_beat = asyncio.get_running_loop().time() + BEAT
         self._schedule()
@@ -131,6 +141,11 @@ class Persistence:
                 yield info_hash, replace(saved, state=replace(saved.state, claims=claims))
             else:
                 yield info_hash, saved
+
+    def limits_set(self, configured: Rates, rates: Rates) -> None:
+        """Remember that limits were set, while these are those of the settings."""
+        self.limits = LimitsRecord(configured, rates)
+        self._store_record(LIMITS_KEY, self.limits.encode)
 
     def add_new(self, member: Membership, options: TorrentOptions, trackers: Sequence[str]) -> None:
         """Remember a torrent from now on; `trackers` are those besides its own."""
@@ -160,7 +175,7 @@ class Persistence:
         self._keepers[member.info_hash] = keeper
         if member.info_hash not in self._order:
             self._order[member.info_hash] = None
-            self._is_index_due = True
+            self._records_due[INDEX_KEY] = self._encode_index
         for key in _KEYS:
             self._gone.pop(key(member.info_hash), None)
         member.changed = partial(self._changed, keeper)
@@ -179,7 +194,7 @@ class Persistence:
             keeper.member.changed = lambda: None
             self._due.pop(keeper, None)
         self._order.pop(info_hash, None)
-        self._is_index_due = True
+        self._records_due[INDEX_KEY] = self._encode_index
         self._gone.update({key(info_hash): None for key in _KEYS})
         await self._try_to_save()
 
@@ -219,11 +234,20 @@ class Persistence:
 
     @property
     def _is_anything_due(self) -> bool:
-        return bool(self._due or self._gone or self._is_index_due or self._are_roots_due)
+        return bool(self._due or self._gone or self._records_due)
 
-    def _roots_changed(self) -> None:
-        self._are_roots_due = True
+    def _store_record(self, key: str, encode: Callable[[], bytes]) -> None:
+        self._records_due[key] = encode
         self._schedule()
+
+    def _encode_index(self) -> bytes:
+        # Those that could not be restored are in no queue, and keep to the end.
+        order = dict.fromkeys(each for each in self._queue.order if each in self._order)
+        return encode_index(order | self._order)
+
+    def _encode_roots(self) -> bytes:
+        self._roots_record = self._roots_record.updated(self._roots)
+        return self._roots_record.encode()
 
     def _changed(self, keeper: TorrentKeeper) -> None:
         if not self._due:
@@ -231,10 +255,6 @@ class Persistence:
             self._schedule()
         else:
             self._due[keeper] = None
-
-    def _order_changed(self) -> None:
-        self._is_index_due = True
-        self._schedule()
 
     async def _remember(self, keeper: TorrentKeeper) -> None:
         self._due[keeper] = None
@@ -278,13 +298,32 @@ class Persistence:
     async def _flush(self, keepers: list[TorrentKeeper]) -> None:
         """One after the other: a disk does not get faster by being asked twice."""
         try:
-            for keeper in keepers:
-                await keeper.flush(self._files)
-                if not keeper.is_forgotten:
-                    self._due[keeper] = None
+            for at in range(0, len(keepers), _LOOKED_AT_TOGETHER):
+                some = keepers[at : at + _LOOKED_AT_TOGETHER]
+                seen = await self._look(some)
+                for keeper in some:
+                    await keeper.flush(self._files, seen)
+                    if not keeper.is_forgotten:
+                        self._due[keeper] = None
         finally:
             self._flushing = None
             self._schedule()
+
+    async def _look(
+        self, keepers: Sequence[TorrentKeeper]
+    ) -> dict[tuple[str, str], FileStat | None]:
+        """How the files are that need only be looked at: one errand for all of a root."""
+        wanted: dict[str, list[str]] = {}
+        for keeper in keepers:
+            root, paths = keeper.to_look_at
+            wanted.setdefault(root, []).extend(paths)
+        seen: dict[tuple[str, str], FileStat | None] = {}
+        for root, paths in wanted.items():
+            if paths:
+                with suppress(StorageError):  # whoever asks for one hears of it again
+                    stats = await self._files.stat_many(root, paths)
+                    seen.update(zip([(root, path) for path in paths], stats, strict=True))
+        return seen
 
     # What.
 
@@ -304,11 +343,10 @@ class Persistence:
     async def _save(self) -> None:
         async with self._saving:
             keepers = list(self._due)[:_SAVED_TOGETHER]
-            gone, is_index_due = self._gone, self._is_index_due
-            are_roots_due, self._are_roots_due = self._are_roots_due, False
+            gone, records = self._gone, self._records_due
             batch: dict[str, bytes | None] = dict(gone)
             states: dict[TorrentKeeper, ResumeState] = {}
-            self._gone, self._is_index_due = {}, False
+            self._gone, self._records_due = {}, {}
             for keeper in keepers:
                 del self._due[keeper]
                 try:
@@ -320,21 +358,14 @@ class Persistence:
                 except Exception:  # noqa: BLE001 - it is logged whole
                     # One torrent's trouble must not keep the others from being saved.
                     _LOG.exception("%s cannot be saved", keeper.member.info_hash)
-            if is_index_due:
-                # Those that could not be restored are in no queue, and keep to the end.
-                order = dict.fromkeys(each for each in self._queue.order if each in self._order)
-                batch[INDEX_KEY] = encode_index(order | self._order)
-            if are_roots_due:
-                self._roots_record = self._roots_record.updated(self._roots)
-                batch[ROOTS_KEY] = self._roots_record.encode()
+            batch.update({key: encode() for key, encode in records.items()})
             try:
                 if batch:
                     await self._store.apply(batch)
             except BaseException:
                 self._due.update({k: None for k in keepers if not k.is_forgotten})
                 self._gone = gone | self._gone
-                self._is_index_due |= is_index_due
-                self._are_roots_due |= are_roots_due
+                self._records_due = records | self._records_due
                 raise
             for keeper in keepers:
                 keeper.has_metainfo |= metainfo_key(keeper.member.info_hash) in batch

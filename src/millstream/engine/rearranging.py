@@ -172,10 +172,15 @@ class Rearranging:
                 placement.add_suffix(incomplete, self._suffix)
             await materialise(self._files, placement, wanted)
             placement.take_out_of_parts(wanted)
-            await self._member.remember()
-            await retire_parts(self._files, placement)
+            await self._arrangement.intend(parts_left=not placement.in_parts)
+            await self._retire_parts(placement)
         if not choice.wants_all:
             await self._put_in_parts(placement)
+
+    async def _retire_parts(self, placement: Placement) -> None:
+        if self._disk.record.parts_left and not placement.in_parts:
+            await retire_parts(self._files, placement)
+            self._arrangement.note(parts_left=False)
 
     async def _put_in_parts(self, placement: Placement) -> None:
         own = placement.own_paths()
@@ -364,6 +369,7 @@ class Rearranging:
                 placement.add_suffix(filled, self._suffix)
             if placement.suffixed:
                 await settle(self._files, placement)
+            await self._retire_parts(placement)
             if self._is_to_arrange(placement):
                 async with self._disk.fence():
                     await unbroken(self._arrange(placement))

@@ -281,12 +281,12 @@ class TorrentSession:
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
-        if self._has_begun:
+        if self._has_begun():
             return
         # After an error, other jobs that failed may still be on their way from the disk.
         waits = self.state is TorrentState.QUEUED
         await self.stop(TorrentState.QUEUED if waits else TorrentState.STOPPED)
-        if self._has_begun:
+        if self._has_begun():
             return  # somebody else was faster
         if waits and self.state is not TorrentState.QUEUED:
             return  # it was stopped meanwhile
@@ -298,7 +298,6 @@ class TorrentSession:
         else:
             self.check()
 
-    @property
     def _has_begun(self) -> bool:
         return self.is_active or self.state is TorrentState.CHECKING
 

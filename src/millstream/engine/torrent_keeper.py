@@ -8,7 +8,7 @@ cut cannot take it either, and the next run believes it without reading it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from millstream.engine.membership import Membership
 from millstream.engine.resumption import record_of
 from millstream.engine.session import TorrentSession
 from millstream.errors import StorageError
-from millstream.interfaces.filesystem import FileSystem
+from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.logging.component_logger import component_logger
 from millstream.storage.claims import Claims, FileRecord
 from millstream.storage.layout import FileLayout
@@ -133,12 +133,28 @@ class TorrentKeeper:
         self._flushed, self._written, self._doubtful = self._have, 0, 0
         self._unflushed = _NONE
 
-    async def flush(self, files: FileSystem) -> None:
-        """Flush the files that have new pieces, and remember how they are then."""
+    @property
+    def to_look_at(self) -> tuple[str, list[str]]:
+        """The root and the paths of all files, if `flush` is only going to look at some."""
+        session = self.session
+        if session is None or self._unflushed:
+            return "", []
+        placement = session.disk.placement
+        return placement.root, _paths(placement, sorted(self._stale))
+
+    async def flush(
+        self, files: FileSystem, seen: Mapping[tuple[str, str], FileStat | None] | None = None
+    ) -> None:
+        """Flush the files that have new pieces, and remember how they are then.
+
+        Args:
+            files: does it.
+            seen: how files that need only be looked at were a moment ago, by root and path.
+        """
         session = self.session
         self.flush_due = None
-        if session is None:
-            return
+        if session is None or session.disk.is_fenced:
+            return  # files on their way are looked at when they are there
         checks, pieces = self._checks, self._written & ~self._doubtful
         stale, self._stale = sorted(self._stale - self._unflushed), _NONE
         unflushed, self._unflushed = sorted(self._unflushed), _NONE
@@ -146,7 +162,11 @@ class TorrentKeeper:
         root = placement.root
         try:
             stats = await files.sync(root, _paths(placement, unflushed)) if unflushed else []
-            stats += await files.stat_many(root, _paths(placement, stale)) if stale else []
+            looked_at = _paths(placement, stale)
+            if seen and all((root, path) in seen for path in looked_at):
+                stats += [seen[root, path] for path in looked_at]
+            elif stale:
+                stats += await files.stat_many(root, looked_at)
         except StorageError as error:
             _LOG.warning("%s: not flushed, to be read again at the next start", error)
             self._flush_failed = True
@@ -158,7 +178,8 @@ class TorrentKeeper:
                 self._stale = self._stale | set(stale)
             return
         self._flush_failed = False
-        if checks != self._checks or changes != session.disk.changes:
+        disk = session.disk
+        if checks != self._checks or changes != disk.changes or disk.is_fenced:
             # They were checked or moved meanwhile, and it is another story.
             self._unflushed = self._unflushed | set(unflushed)
             self._stale = self._stale | set(stale)

@@ -95,7 +95,7 @@ class DiskBatches:
         config = config or DiskConfig()
         self._files = files
         self._check_root = check_root
-        self._pool = FilePool(config.max_open_files, self._open)
+        self._pool = FilePool(config.max_open_files, self._open, self._stat)
         self._queue = NativeDiskQueue(config, self._pool)
         self._pending: dict[DiskJob, tuple[_Waiting, bytes]] = {}
 
@@ -115,15 +115,17 @@ class DiskBatches:
         """Close all handles: directories are about to go."""
         self._pool.close()
 
-    def write(self, found: Batch, answer: Answer) -> None:
-        """Carry out WRITE_BATCH; `answer` gets the payload of WRITE_RESULTS, perhaps at once."""
+    def write(self, found: Batch, answer: Answer, *, may_create: bool = True) -> None:
+        """Carry out WRITE_BATCH; `answer` gets the payload of WRITE_RESULTS, perhaps at once.
+
+        Without `may_create`, it is WRITE_EXISTING_BATCH.
+        """
         batch = _Waiting(found.refused, lambda results: answer([pack_write_results(results)]))
         for record in found.records:
             if self._is_refused(batch, record):
                 continue
-            job = VerifiedWrite(
-                _NO_TORRENT, 0, record.root, record.data, record.digest, record.extents
-            )
+            root, extents, data, digest, _ = record
+            job = VerifiedWrite(_NO_TORRENT, 0, root, data, digest, extents, may_create)
             self._await(batch, job, record.id)
             self._queue.submit_write(job)
         self._queue.flush()
@@ -189,6 +191,14 @@ class DiskBatches:
         try:
             return self._files.open(token, within, flags)
         except MillstreamError as error:  # the root went meanwhile
+            raise OSError(None, str(error), path) from error
+
+    def _stat(self, path: str) -> os.stat_result:
+        """For the pool, in its threads: see `_open`."""
+        token, _, within = path.partition("/")
+        try:
+            return self._files.look(token, within)
+        except MillstreamError as error:
             raise OSError(None, str(error), path) from error
 
 

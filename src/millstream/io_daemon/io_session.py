@@ -216,13 +216,14 @@ class IoSession:
             handler(frame)
             return
         match frame.opcode:
-            case Opcode.WRITE_BATCH:
+            case Opcode.WRITE_BATCH | Opcode.WRITE_EXISTING_BATCH:
                 writes = unpack_writes(frame.payload)
                 length = sum(len(record.data) for record in writes.records)
                 self._counters.bytes_written += length
                 answer = self._promise(Opcode.WRITE_RESULTS, frame.request, length)
                 self._count(len(writes.records))
-                self._batches.write(writes, answer)
+                may_create = frame.opcode == Opcode.WRITE_BATCH
+                self._batches.write(writes, answer, may_create=may_create)
             case Opcode.READ_BATCH:
                 reads = unpack_spans(frame.payload)
                 length = sum(record.length for record in reads.records)

@@ -52,14 +52,18 @@ class LentFiles:
         with self._parent(token, path, create=create) as (held, name), _named(token, path):
             return held.open(name, flags)
 
+    def look(self, token: str, path: str) -> os.stat_result:
+        """All that the system knows of a file."""
+        with self._parent(token, path) as (held, name), _named(token, path):
+            return held.stat(name)
+
     def stat(self, token: str, path: str) -> FileStat | None:
         """See `interfaces.filesystem.FileSystem`; a symbolic link is an error."""
         try:
             if not path:
                 with self._directory(token, path) as held:
                     return _describe(os.stat(held.path))
-            with self._parent(token, path) as (held, name), _named(token, path):
-                return _describe(held.stat(name))
+            return _describe(self.look(token, path))
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -3,10 +3,15 @@
 All integers are little-endian. `place` is of `extents`; an id is chosen by the client, up to 255
 bytes, and comes back with the result.
 
-    WRITE_BATCH  u32 count, then as often: u8 length, root; place; u32 length, data;
+    WRITE_BATCH,
+    WRITE_EXISTING_BATCH
+                 u32 count, then as often: u8 length, root; place; u32 length, data;
                  40 bytes of SHA-1 in hex; u8 length, id
     READ_BATCH,
     HASH_BATCH   u32 count, then as often: u8 length, root; place; u32 length; u8 length, id
+
+WRITE_BATCH makes the files that are missing; to WRITE_EXISTING_BATCH they are an error, ENOENT: it is
+for torrents whose files were all there before, and were taken away by somebody.
 
 A record that makes no sense, but whose end is known, is refused alone. Where the records cannot be
 told from each other any more, nothing of the batch is believed: it is refused whole, and the ids
@@ -91,7 +96,7 @@ class SpanBatch(NamedTuple):
 
 
 def pack_writes(records: Sequence[WriteRecord]) -> list[bytes | memoryview]:
-    """The payload of WRITE_BATCH, in parts: the data is not copied.
+    """The payload of WRITE_BATCH or WRITE_EXISTING_BATCH, in parts: the data is not copied.
 
     Raises:
         ValueError: a name, a path or the batch is too long.
@@ -116,7 +121,7 @@ def pack_spans(records: Sequence[SpanRecord]) -> bytes:
 
 
 def unpack_writes(payload: memoryview) -> Batch:
-    """Read the payload of WRITE_BATCH. It never raises."""
+    """Read the payload of WRITE_BATCH or WRITE_EXISTING_BATCH. It never raises."""
     return Batch(*_unpack(payload, _read_write))
 
 

@@ -63,6 +63,7 @@ class Opcode(enum.IntEnum):
     READ_RESULTS = 0x33
     HASH_BATCH = 0x34
     HASH_RESULTS = 0x35
+    WRITE_EXISTING_BATCH = 0x36
     CALL = 0x38
     ANSWER = 0x39
     ERROR = 0x7F

@@ -202,11 +202,11 @@ def _encode_value(value: Bencodable, parts: list[bytes], depth: int) -> None:
         if not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
             raise BencodeError(f"an integer has more than {MAX_INTEGER_DIGITS} digits")
         parts.append(b"i%de" % value)
-    elif not isinstance(value, (list, tuple, Mapping)):
+    elif not isinstance(value, (dict, list, tuple, Mapping)):
         raise BencodeError(f"a {type(value).__name__} cannot be bencoded")
     elif depth == 0:
         raise BencodeError(f"lists and dictionaries are nested over {MAX_DEPTH} deep")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):
         if not all(isinstance(key, bytes) for key in value):
             raise BencodeError("a dictionary has a key that is not bytes")
         parts.append(b"d")

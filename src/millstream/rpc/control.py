@@ -192,9 +192,9 @@ class Control:
             raise Refusal(
                 400, "TorrentNotFound", f"{name[:80]!r} is no infohash: 40 hex digits are"
             ) from None
-        for torrent in self.engine.torrents:
-            if torrent.info_hash == info_hash:
-                return torrent
+        torrent = self.engine.find(info_hash)
+        if torrent is not None:
+            return torrent
         raise Refusal(400, "TorrentNotFound", f"there is no torrent {info_hash}")
 
     async def add(self, fields: Fields) -> Torrent:

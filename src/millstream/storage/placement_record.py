@@ -26,6 +26,7 @@ class PlacementRecord:
         suffixed: the files that had the incomplete suffix when this was said; None for none. A
             file may have lost it since.
         suffix: what their names ended with.
+        parts_left: whether no file is in the parts file any more, and it may be there still.
         foreign: the files that were there before the torrent, with other content; None for none.
         moving_to: the root to which the files are being moved; None if they are not. Some may be
             there, and some still where they were.
@@ -37,6 +38,7 @@ class PlacementRecord:
     in_parts: FileSelection | None = None
     suffixed: FileSelection | None = None
     suffix: str = ""
+    parts_left: bool = False
     foreign: FileSelection | None = None
     moving_to: str | None = None
     moved_from: str | None = None
@@ -73,6 +75,8 @@ class PlacementRecord:
         if self.suffixed is not None:
             said[b"suffixed"] = str(self.suffixed).encode()
             said[b"suffix"] = self.suffix.encode()
+        if self.parts_left:
+            said[b"parts left"] = 1
         if self.foreign is not None:
             said[b"foreign"] = str(self.foreign).encode()
         if self.moving_to is not None:
@@ -93,6 +97,7 @@ class PlacementRecord:
             in_parts=_decode_files(said.get(b"in parts")),
             suffixed=_decode_files(said.get(b"suffixed")),
             suffix=_decode_text(said.get(b"suffix")) or "",
+            parts_left=said.get(b"parts left") == 1,
             foreign=_decode_files(said.get(b"foreign")),
             moving_to=_decode_text(said.get(b"moving to")),
             moved_from=_decode_text(said.get(b"moved from")),

@@ -153,6 +153,19 @@ class StorageRootManager:
             return there
         return self._put(StorageRoot(self._new_token(place), _name(place), place, is_implicit=True))
 
+    def choose(
+        self, token: str | None, path: str | PathLike[str] | None, fallback: str
+    ) -> StorageRoot:
+        """The root of a token, or of a directory; the default if neither is said.
+
+        Without a default, `fallback` is the directory. Raises ConfigError for an unknown token.
+        """
+        if token is not None:
+            return self.get(token)
+        if path is not None:
+            return self.for_path(path)
+        return self.default or self.for_path(fallback)
+
     def remove(self, token: str) -> None:
         """Forget a root; its directory stays.
 

@@ -8,6 +8,7 @@
 | `torrent:{infohash}:metainfo` | the torrent as a .torrent file; absent for a magnet without metadata |
 | `torrent:{infohash}:peers` | `storage.resume_peers` |
 | `torrent:{infohash}:partial` | `engine.partial_record`: blocks of unfinished pieces |
+| `limits` | `storage.limits_record`: rate limits that were set while an engine ran |
 
 The `state` of a torrent makes it part of the session, whether or not the index has it: the index
 only says in which order.
@@ -24,6 +25,7 @@ from millstream.protocol.infohash import INFOHASH_LENGTH, InfoHash
 INDEX_KEY = "torrents"
 INDEX_VERSION = 1
 ROOTS_KEY = "roots"
+LIMITS_KEY = "limits"
 PREFIX = "torrent:"
 
 _STATE = ":state"

@@ -159,6 +159,31 @@ async def test_an_answer_fits_into_what_the_client_takes(batches, root):
     }
 
 
+async def test_files_that_were_taken_away_are_not_made_again(batches, root):
+    async def write_existing(*records):
+        found = unpack_writes(memoryview(b"".join(pack_writes(records))))
+        answer = asyncio.get_running_loop().create_future()
+        batches.write(found, answer.set_result, may_create=False)
+        [result] = unpack_write_results(memoryview(b"".join(await answer)))
+        return result
+
+    result = await write_existing(write(b"1", path="d/a"))
+    assert (result.outcome, result.fault.errno) == (Outcome.IO_ERROR, errno.ENOENT)
+    assert not (root / "d").exists()
+    await written(batches, write(b"1", path="d/a"))
+    result = await write_existing(write(b"2", b"xxxx", path="d/a"))
+    assert result.outcome is Outcome.SUCCESS
+    assert (root / "d" / "a").read_bytes() == b"xxxx"
+    result = await write_existing(write(b"3", path="out/secret"))
+    assert result.fault.errno == errno.ELOOP
+    # One that is open and was taken away is missed, though not at once.
+    batches._pool._files["r/d/a"].seen_at -= 10
+    (root / "d" / "a").unlink()
+    result = await write_existing(write(b"4", path="d/a"))
+    assert result.fault.errno == errno.ENOENT
+    assert not (root / "d" / "a").exists()
+
+
 async def test_handles_are_released(batches, root):
     await written(batches, write(b"1", path="a"))
     (root / "a").unlink()

@@ -211,6 +211,14 @@ async def test_batches_are_answered_whole(client, root, daemon):
     assert (stats["batches"], stats["jobs"]) == (3, 23)
 
 
+async def test_writes_to_what_must_be_there(client, root):
+    await client.send(Opcode.WRITE_EXISTING_BATCH, writes(write(b"1", b"x", "a")), 5)
+    frame = await client.receive(Opcode.WRITE_RESULTS)
+    assert frame.request == 5
+    assert unpack_write_results(frame.payload)[0].outcome is Outcome.IO_ERROR
+    assert not (root / "a").exists()
+
+
 async def test_ten_thousand_records(client, root):
     many = [write(b"%d" % n, b"x", f"{n % 10}") for n in range(MAX_RECORDS)]
     await client.send(Opcode.WRITE_BATCH, writes(*many))

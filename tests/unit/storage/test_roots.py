@@ -299,3 +299,15 @@ class TestRestoring:
     def test_a_default_that_is_unknown_is_none(self, roots):
         roots.restore([], "1", {})
         assert roots.default is None
+
+
+def test_a_root_is_chosen_by_token_path_or_default():
+    roots = StorageRootManager(random.Random(1))
+    assert roots.choose(None, None, "/else").path == "/else"
+    one = roots.add("/one")
+    roots.set_default(one.token)
+    assert roots.choose(None, None, "/else") == one
+    assert roots.choose(one.token, "/two", "/else") == one
+    assert roots.choose(None, "/two", "/else").path == "/two"
+    with pytest.raises(ConfigError, match="no storage root"):
+        roots.choose("unknown", None, "/else")

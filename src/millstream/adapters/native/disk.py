@@ -253,7 +253,7 @@ class NativeDiskQueue:
             return
         path = os.path.join(root, extent.path)
         if not may_create and path not in self._files:
-            os.stat(path)
+            self._files.stat(path)
         with self._files.use(path, write=True) as file, file.write_lock:
             if not may_create:
                 self._files.see(file, path)

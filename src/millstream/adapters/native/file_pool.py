@@ -63,11 +63,18 @@ class FilePool:
     Args:
         capacity: how many stay open while nobody uses them.
         open_file: gives the descriptor of a path, with whether it is for writing; raises OSError.
+        stat_file: describes what is at a path; raises OSError.
     """
 
-    def __init__(self, capacity: int, open_file: Callable[[str, bool], int] | None = None) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        open_file: Callable[[str, bool], int] | None = None,
+        stat_file: Callable[[str], os.stat_result] = os.stat,
+    ) -> None:
         self._capacity = capacity
         self._open_file = open_file or _open
+        self.stat = stat_file
         self._files: OrderedDict[str, OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -106,7 +113,7 @@ class FilePool:
             return
         file.seen_at = now
         try:
-            is_there = os.path.samestat(os.stat(path), os.fstat(file.descriptor))
+            is_there = os.path.samestat(self.stat(path), os.fstat(file.descriptor))
         except OSError:
             self.release(path)
             raise
