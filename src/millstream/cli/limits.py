@@ -56,7 +56,8 @@ def limits(
 ) -> None:
     """Show or set the limits of the daemon's torrents together, or of one of them.
 
-    Those of one torrent are remembered; those of all together hold until the daemon's end. The exit code is 6 if no daemon answers.
+    They hold after a restart, too; those of all together unless the settings have others then. The exit code is 6 if no
+    daemon answers.
     """
     wanted = {
         name: read_limit(text, option)
