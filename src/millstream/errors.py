@@ -93,11 +93,13 @@ class RootUnavailableError(StorageError):
 
     Attributes:
         label: the root's name.
+        why: what is the matter.
     """
 
     def __init__(self, label: str, path: str, why: str, errno: int | None = None) -> None:
         super().__init__(path, f"the storage root {label!r} is not available: {why}", errno)
         self.label = label
+        self.why = why
 
 
 class NoSpaceError(StorageError):

@@ -17,6 +17,7 @@ from millstream.adapters.daemon import (
     DaemonFileSystem,
     DaemonNetwork,
 )
+from millstream.adapters.daemon.http import DaemonHttp
 from millstream.adapters.daemon.receive_window import FIRST_WINDOW
 from millstream.interfaces.disk import DiskConfig
 from millstream.io_daemon.config import IoDaemonConfig
@@ -31,7 +32,9 @@ from millstream.testing import (
     NetworkUnderTest,
 )
 from millstream.testing.conformance_datagram import DatagramConformance, DatagramsUnderTest
+from millstream.testing.conformance_http import HttpConformance, HttpSite, HttpUnderTest
 
+from .test_http import served
 from .test_native import InDirectory, another_disk, has_ipv6_loopback
 
 TOKEN = "a token of the tests".replace(" ", "-")
@@ -81,6 +84,16 @@ class TestDaemonDatagrams(DatagramConformance):
             local = "::1" if ipv6 else "127.0.0.1"
             names = ("127.0.0.1", "::1")
             yield DatagramsUnderTest(network, network, local, local, "localhost", names)
+
+
+class TestDaemonHttp(HttpConformance):
+    @asynccontextmanager
+    async def open_http(self, site: HttpSite) -> AsyncIterator[HttpUnderTest]:
+        async with (
+            connected() as daemon,
+            served(site, DaemonHttp(DaemonNetwork(daemon), "Millstream/test")) as under_test,
+        ):
+            yield under_test
 
 
 class TestDaemonFileSystem(InDirectory, FileSystemConformance):

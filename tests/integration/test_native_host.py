@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -62,6 +63,18 @@ def headers(answer, path):
     encoded = base64.b64encode(path.encode()).decode()
     token = answer["payload"]["token"]
     return {"X-JST-Auth": token, "X-Path-Base64": encoded, "Origin": ORIGIN}
+
+
+def command_lines():
+    seen = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            seen += path.read_bytes()
+    return seen
+
+
+def loaded(path):
+    return json.loads(Path(path).read_bytes())
 
 
 async def gone(port):
@@ -135,12 +148,7 @@ async def test_what_was_lent_is_remembered_for_its_owner_alone(home, folder):
 async def test_the_token_is_in_no_command_line(home):
     async with native_host(home) as client:
         token = (await client.ask("handshake", **HELLO))["payload"]["token"]
-        seen = b""
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                seen += path.read_bytes()
-            except OSError:
-                continue
+        seen = command_lines()
         assert b"io-daemon" in seen
         assert token.encode() not in seen
 
@@ -269,7 +277,7 @@ async def test_an_installed_manifest_starts_it(home, monkeypatch):
     assert (code, err) == (0, "")
     installed = {event["browser"]: event["path"] for event in map(json.loads, lines)}
     assert set(installed) == {"chrome", "chromium"}, "Firefox has no such extension"
-    manifest = json.loads(Path(installed["chromium"]).read_bytes())
+    manifest = loaded(installed["chromium"])
     assert f"{ORIGIN}/" in manifest["allowed_origins"]
 
     begun = time.monotonic()
@@ -280,8 +288,8 @@ async def test_an_installed_manifest_starts_it(home, monkeypatch):
 
     code, lines, err = await run("native-host", "uninstall")
     assert (code, err, len(lines)) == (0, "", 2)
-    assert not Path(manifest["path"]).exists()
-    assert not Path(installed["chromium"]).exists()
+    left = [path for path in home.rglob("*") if path.name.startswith("com.")]
+    assert left == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only here are manifests where this looks")

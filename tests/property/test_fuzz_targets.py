@@ -26,7 +26,9 @@ EXPECTED = {
     *("http_response", "udp_response", "http_request", "udp_request", "tracker_url"),
     "content_range",
     *("roots_record", "resume_state", "resume_peers", "goals"),
+    *("placement_record", "partial_pieces"),
     *("io_frames", "io_writes", "io_spans", "io_results", "io_paths"),
+    *("native_messages", "profiles"),
 }
 
 

@@ -154,7 +154,11 @@ def test_results_of_writes(told):
     assert results.unpack_write_results(memoryview(payload)) == told
 
 
-@given(st.lists(st.builds(results.Result, IDS, OUTCOMES, st.just(0), st.binary(), st.none()), max_size=5))
+@given(
+    st.lists(
+        st.builds(results.Result, IDS, OUTCOMES, st.just(0), st.binary(), st.none()), max_size=5
+    )
+)
 def test_results_of_reads(told):
     payload = b"".join(results.pack_read_results(told))
     assert results.unpack_read_results(memoryview(payload)) == told

@@ -62,6 +62,7 @@ states = st.builds(
         in_parts=files,
         suffixed=files,
         suffix=st.just(".part"),
+        parts_left=st.booleans(),
         foreign=files,
         moving_to=st.none() | texts,
         moved_from=st.none() | texts,

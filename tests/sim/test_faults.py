@@ -66,7 +66,7 @@ class Machine:
                 network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
                 encryption=PLAIN,
                 storage=storage or StorageConfig(),
-                seed=1,
+                seed=len(network._hosts),
             ),
             network=host,
             files=self.files,

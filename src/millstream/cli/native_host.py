@@ -140,11 +140,12 @@ GROUP.command(help=paragraphs(uninstall))(uninstall)
 
 
 def _serve(arguments: list[str] | tuple[()], origins: list[str] | None) -> None:
+    from millstream import __version__
     from millstream.native_host.process import serve
 
     _check_origins(origins or [])
     with suppress(Interrupted):
-        run(lambda: serve(arguments, origins or ()))
+        run(lambda: serve(arguments, origins or (), __version__))
 
 
 def _check_origins(origins: list[str]) -> None:

@@ -115,6 +115,8 @@ class Housekeeping:
         root = self._roots.root_of(torrent)
         if root is not None and error.errno in _NO_ROOM:
             self._root_watch.no_room(root.token)
+        elif root is not None and isinstance(error, RootUnavailableError):
+            self._root_watch.lost(root.token, error)
         elif root is not None:
             self._root_watch.suspect(root.token)
 

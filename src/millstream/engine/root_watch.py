@@ -215,7 +215,7 @@ class RootWatch:
                 await self._measure(root)
         except StorageError as error:
             if self._is_current(root):
-                self._lose(token, RootState.ABSENT, error.cause, error.errno)
+                self._lose(token, RootState.ABSENT, _why(error), error.errno)
         except Exception:  # noqa: BLE001 - it is logged whole
             _LOG.exception("the storage root %r could not be looked at", root.label)
 
@@ -263,6 +263,11 @@ class RootWatch:
 
     # News.
 
+    def lost(self, token: str, error: RootUnavailableError) -> None:
+        """Whoever has the disk says that it is away, whatever the last look said."""
+        self._lose(token, RootState.ABSENT, error.why, error.errno)
+        self.suspect(token)
+
     def _lose(self, token: str, state: RootState, why: str, errno: int | None = None) -> None:
         root = self._roots.find(token)
         if root is None or self._is_closed:
@@ -283,3 +288,7 @@ class RootWatch:
         else:
             _LOG.info("the storage root %r has room again: %s bytes", root.label, f"{free:,}")
             self._observer.root_roomy(root, free)
+
+
+def _why(error: StorageError) -> str:
+    return error.why if isinstance(error, RootUnavailableError) else error.cause

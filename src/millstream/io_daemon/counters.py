@@ -20,7 +20,7 @@ class Counters:
         bytes_received: from peers.
         batches: of writes, reads and hashes.
         jobs: in those.
-        bytes_written: to disk.
+        bytes_written: that batches brought to be written.
     """
 
     tcp_sockets: int = 0

@@ -70,6 +70,7 @@ class FileCalls:
         self._files = files
         self._batches = batches
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="millstream-files")
+        self._stoppable: set[Task] = set()
         self.operations: Mapping[str, Callable[[Fields, Task], Awaitable[Json]]] = {
             "stat": self._stat,
             "stat_many": self._stat_many,
@@ -91,7 +92,9 @@ class FileCalls:
         }
 
     def close(self) -> None:
-        """Begin nothing more; what was begun ends by itself."""
+        """Begin nothing more; what was begun ends by itself, and soon."""
+        for task in self._stoppable:
+            task.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -185,6 +188,7 @@ class FileCalls:
         self._batches.release(to_root, [transfer.to for transfer in transfers])
         done: list[Transferred] = []
         moved = _Moved(task.progress)
+        self._stoppable.add(task)
         try:
             await self.in_thread(
                 self._files.transfer, root, to_root, transfers, done, moved.add, task.started
@@ -196,7 +200,11 @@ class FileCalls:
             if refusal is None:
                 raise
             raise refusal from error
+        except asyncio.CancelledError:
+            task.stop()  # nobody waits for it any more
+            raise
         finally:
+            self._stoppable.discard(task)
             moved.tell()
         return {"done": [each.value for each in done]}
 

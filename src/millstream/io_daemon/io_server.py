@@ -25,8 +25,11 @@ _LOG = component_logger("io_daemon")
 
 # Clients at a time; each may bring a message of 64 MiB, and most computers have one engine.
 MAX_CLIENTS = 16
-# Seconds between pings; one that goes unanswered for half of that ends the connection.
-HEARTBEAT = 30.0
+# Seconds between pings; one that goes unanswered for half of that ends the connection. A client that
+# is merely slow has 30 s for what is on its way to it: the original's Android server gives 60.
+HEARTBEAT = 60.0
+# Seconds for a client to say goodbye, too.
+GOODBYE_TIME = 1.0
 
 
 class IoServer:
@@ -101,10 +104,13 @@ class IoServer:
 
     async def close(self) -> None:
         """Say goodbye to everybody."""
-        for response in list(self._sessions):
-            with suppress(Exception):
-                async with asyncio.timeout(1):
-                    await response.close(code=1001, message=b"the io-daemon ends")
+        await asyncio.gather(*[_say_goodbye(response) for response in self._sessions])
+
+
+async def _say_goodbye(response: web.WebSocketResponse) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(GOODBYE_TIME):
+            await response.close(code=1001, message=b"the io-daemon ends")
 
 
 def roots_view(roots: LentRoots) -> list[dict[str, Any]]:

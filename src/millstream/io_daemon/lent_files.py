@@ -23,8 +23,9 @@ from millstream.io_daemon.directory import Directory
 from millstream.io_daemon.lent_roots import LentRoots
 from millstream.io_daemon.relative_path import PathRefusedError, path_parts
 
-# Files that are given another place in one go; each needs up to three descriptors meanwhile.
-MAX_TRANSFERS = 50
+# Files that are given another place in one go; each needs up to three descriptors meanwhile, and
+# a process often has 1,024.
+MAX_TRANSFERS = 16
 
 # Directories within directories that one delete descends into; each needs a descriptor.
 MAX_DEPTH = 128

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from millstream import __version__
 from millstream.logging.component_logger import component_logger
 from millstream.native_host.conversation import converse
 from millstream.native_host.daemon_process import DaemonProcess
@@ -36,12 +35,13 @@ def caller_of(arguments: Sequence[str]) -> str | None:
     return None
 
 
-async def serve(arguments: Sequence[str], origins: Sequence[str]) -> None:
+async def serve(arguments: Sequence[str], origins: Sequence[str], version: str) -> None:
     """Answer the browser until it hangs up; the io-daemon ends with us.
 
     Args:
         arguments: what the browser started us with.
         origins: sites that may ask the io-daemon, besides the extension.
+        version: of Millstream, for the extension.
 
     Raises:
         BrokenFrameError: the browser's words make no sense.
@@ -50,7 +50,7 @@ async def serve(arguments: Sequence[str], origins: Sequence[str]) -> None:
     file = RpcInfoFile(info_directory(os.environ, sys.platform))
     daemon = DaemonProcess(file.path, origins)
     caller = caller_of(arguments)
-    host = NativeHost(file, daemon, Desktop(os.environ), __version__, caller)
+    host = NativeHost(file, daemon, Desktop(os.environ), version, caller)
     _LOG.info("a browser asks, for %s", caller or "an extension that it does not name")
     try:
         await converse(StandardPipe(reading, writing), host.answer)

@@ -74,7 +74,7 @@ class PlacementRecord:
             said[b"in parts"] = str(self.in_parts).encode()
         if self.suffixed is not None:
             said[b"suffixed"] = str(self.suffixed).encode()
-            said[b"suffix"] = self.suffix.encode()
+            said[b"suffix"] = self.suffix.encode("utf-8", "surrogateescape")
         if self.parts_left:
             said[b"parts left"] = 1
         if self.foreign is not None:
@@ -92,11 +92,12 @@ class PlacementRecord:
         """Read a record; what cannot be read was never said."""
         if not isinstance(said, dict):
             return cls()
+        suffixed = _decode_files(said.get(b"suffixed"))
         return cls(
             renames=_decode_paths(said.get(b"renames")),
             in_parts=_decode_files(said.get(b"in parts")),
-            suffixed=_decode_files(said.get(b"suffixed")),
-            suffix=_decode_text(said.get(b"suffix")) or "",
+            suffixed=suffixed,
+            suffix="" if suffixed is None else _decode_text(said.get(b"suffix")) or "",
             parts_left=said.get(b"parts left") == 1,
             foreign=_decode_files(said.get(b"foreign")),
             moving_to=_decode_text(said.get(b"moving to")),

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from millstream.adapters.native.transfers import StoppedError
 from millstream.http_server.fields import Fields
 from millstream.http_server.refusal import Refusal
 from millstream.io_daemon import file_calls
@@ -131,3 +135,34 @@ async def test_nothing_is_transferred_through_a_link(calls, root):
 async def test_what_is_looked_at_often_is_answered_off_the_loop(calls):
     looks = [call(calls, "stat_many", root="r", paths=["x"] * 100) for _ in range(20)]
     assert len(await asyncio.gather(*looks)) == 20
+
+
+async def test_nobody_waits_for_a_transfer_at_the_end(calls, root, monkeypatch):
+    begun, stopped = threading.Event(), threading.Event()
+
+    def transfer(_root, _to_root, _transfers, _done, _moved, started):
+        work = SimpleNamespace(stopped=False)
+        started(work)
+        begun.set()
+        while not work.stopped:
+            time.sleep(0.001)
+        stopped.set()
+        raise StoppedError
+
+    monkeypatch.setattr(calls._files, "transfer", transfer)
+    running = asyncio.ensure_future(
+        call(calls, "transfer", root="r", to_root="r", transfers=[["a", "b", "v"]])
+    )
+    await asyncio.to_thread(begun.wait, 5)
+    running.cancel()
+    assert await asyncio.to_thread(stopped.wait, 5)
+    stopped.clear()
+    running = asyncio.ensure_future(
+        call(calls, "transfer", root="r", to_root="r", transfers=[["a", "b", "v"]])
+    )
+    await asyncio.to_thread(begun.wait, 5)
+    await asyncio.sleep(0.01)
+    calls.close()
+    assert await asyncio.to_thread(stopped.wait, 5)
+    with pytest.raises(Refusal, match="cancelled"):
+        await running

@@ -219,6 +219,7 @@ async def test_writes_to_what_must_be_there(client, root):
     assert not (root / "a").exists()
 
 
+@pytest.mark.slow
 async def test_ten_thousand_records(client, root):
     many = [write(b"%d" % n, b"x", f"{n % 10}") for n in range(MAX_RECORDS)]
     await client.send(Opcode.WRITE_BATCH, writes(*many))
@@ -244,6 +245,7 @@ async def test_a_broken_batch_is_answered(client, opcode, payload, root):
     assert not (root / "a").exists()
 
 
+@pytest.mark.slow
 async def test_sockets_wait_for_no_batch_within_the_window(client, root):
     """A batch is carried out off the loop: a call that came after it is answered before it."""
     spans = [SpanRecord("r", (Extent("big", 0, 200 << 20),), 200 << 20, b"a")]

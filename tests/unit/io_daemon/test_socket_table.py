@@ -239,6 +239,7 @@ async def test_what_is_sent_comes_back_as_credit(client, peer):
     assert back == SEND_WINDOW
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_is_not_read_for(client, peer, daemon, monkeypatch):
     monkeypatch.setattr("millstream.io_daemon.outbox.MAX_WAITING_BYTES", 100_000)
     monkeypatch.setattr("millstream.io_daemon.outbox.RESUME_BELOW", 50_000)

@@ -107,6 +107,7 @@ def test_what_is_no_batch():
     assert read(b"\1\0\0\0") == ([], [])
 
 
+@pytest.mark.slow
 def test_ten_thousand_records_and_one_more():
     span = pack_spans([SpanRecord("r", (Extent("a", 0, 1),), 1, b"1")])[4:]
     full = MAX_RECORDS.to_bytes(4, "little") + span * MAX_RECORDS

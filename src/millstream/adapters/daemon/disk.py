@@ -9,6 +9,7 @@ already is done to the same bytes once more. If none comes back in time, their j
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections import deque
 from collections.abc import Callable
@@ -214,9 +215,10 @@ class BatchingDiskQueue:
         # In the order in which they were sent; what waited comes after the last of them.
         self._returned.append(flight.batch)
 
-    def refused(self, flight: _Flight, error: StorageError) -> None:
+    def refused(self, flight: _Flight, why: str) -> None:
         """The daemon did not understand it, or we not its answer."""
         self._forget(flight)
+        error = StorageError(flight.batch.jobs[0].root, why, errno.EPROTO)
         self._finish(flight.batch.failed(error))
         self._send_waiting()
 
@@ -287,7 +289,7 @@ class _Flight:
             results = self.batch.results(frame.opcode, frame.payload)
         except MalformedFrameError as error:
             why = f"what the io-daemon answers makes no sense: {error}"
-            self._queue.refused(self, StorageError(self.batch.jobs[0].root, why))
+            self._queue.refused(self, why)
         else:
             self._queue.landed(self, results)
         return True
@@ -295,6 +297,6 @@ class _Flight:
     def failed(self, error: NetworkError) -> None:
         """See `connection.Request`."""
         if self._queue.is_daemon_up:
-            self._queue.refused(self, StorageError(self.batch.jobs[0].root, str(error)))
+            self._queue.refused(self, str(error))
         else:
             self._queue.went_down(self)

@@ -31,13 +31,10 @@ MAX_BATCH_BYTES = 4 << 20
 MAX_BATCH_JOBS = 1000
 MAX_BATCH_EXTENTS = 10_000
 
-_OPCODES = {
-    VerifiedWrite: Opcode.WRITE_BATCH,
-    Read: Opcode.READ_BATCH,
-    Hash: Opcode.HASH_BATCH,
-}
+WRITES = (Opcode.WRITE_BATCH, Opcode.WRITE_EXISTING_BATCH)
+
 _ANSWERS = {
-    Opcode.WRITE_BATCH: (Opcode.WRITE_RESULTS, unpack_write_results),
+    **dict.fromkeys(WRITES, (Opcode.WRITE_RESULTS, unpack_write_results)),
     Opcode.READ_BATCH: (Opcode.READ_RESULTS, unpack_read_results),
     Opcode.HASH_BATCH: (Opcode.HASH_RESULTS, unpack_hash_results),
 }
@@ -68,7 +65,7 @@ class Batch:
     def pack(self) -> Sequence[Buffer]:
         """The frame's payload, in parts; data is not copied. Raises ValueError."""
         jobs = enumerate(self.jobs)
-        if self.opcode is Opcode.WRITE_BATCH:
+        if self.opcode in WRITES:
             return pack_writes(
                 [
                     WriteRecord(*_place(job), job.data, job.expected_digest, b"%d" % index)
@@ -100,11 +97,11 @@ class Batch:
 def make_batches(jobs: Sequence[DiskJob]) -> list[Batch]:
     """Put jobs together that may go together, in their order."""
     batches: list[Batch] = []
-    for kind, opcode in _OPCODES.items():
+    for opcode in _ANSWERS:
         gathered: list[DiskJob] = []
         length = extents = 0
         for job in jobs:
-            if not isinstance(job, kind):
+            if _opcode(job) is not opcode:
                 continue
             length += job_length(job)
             extents += len(job.extents)
@@ -119,6 +116,12 @@ def make_batches(jobs: Sequence[DiskJob]) -> list[Batch]:
         if gathered:
             batches.append(Batch(opcode, gathered))
     return batches
+
+
+def _opcode(job: DiskJob) -> Opcode:
+    if isinstance(job, VerifiedWrite):
+        return Opcode.WRITE_BATCH if job.may_create else Opcode.WRITE_EXISTING_BATCH
+    return Opcode.READ_BATCH if isinstance(job, Read) else Opcode.HASH_BATCH
 
 
 def why_unfit(job: DiskJob) -> StorageError | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from millstream.adapters.daemon.disk_batch import Batch
-from millstream.io_wire.envelope import Opcode
+from millstream.adapters.daemon.disk_batch import WRITES, Batch
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class DiskMetrics:
         self.batches += 1
         self.jobs += len(batch.jobs)
         self.pack_seconds += pack_seconds
-        if batch.opcode is Opcode.WRITE_BATCH:
+        if batch.opcode in WRITES:
             self.write_batches += 1
             self.writes += len(batch.jobs)
             self.most_writes = max(self.most_writes, len(batch.jobs))

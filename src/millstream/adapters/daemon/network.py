@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
@@ -82,7 +83,9 @@ class DaemonNetwork:
         def understand(frame: Frame) -> DaemonStream:
             status = SocketStatus.parse(frame.payload)
             if status.status:
-                raise NetworkError(status.why or f"{address}: no connection")
+                # asyncio's words for it, which the daemon tells, say less than the number.
+                why = os.strerror(status.errno) if status.errno else status.why
+                raise NetworkError(f"{address}: {why or 'no connection'}")
             # Now, and not when we wake up: data may follow in the same message.
             return self._add(number, address)
 

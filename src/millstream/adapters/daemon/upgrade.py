@@ -43,7 +43,8 @@ async def connect(address: DaemonAddress) -> socket.socket:
     except (OSError, OverflowError) as error:
         if opened is not None:
             opened.close()
-        why = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number and number > 0 else error
         raise NetworkError(f"no io-daemon at {address}: {why}") from error
     except BaseException:
         if opened is not None:
