@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from bench import scale
+from bench import lent, scale
 from bench.content import MIB, choose_base, make_content, room_needed
 from bench.machine import OtherLoad, describe_machine
 from bench.process import REPOSITORY, ChildFailed
 from bench.report import Outcome, as_json, markdown, readme_table
 from bench.scenarios import Scenario, all_scenarios
 from bench.stage import Sample, Stage
+
+Named = TypeVar("Named", bound=Scenario | lent.LentScenario)
 
 UNITS = {"KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 # Pieces of 1 MiB, and a quarter of them must be whole ones too.
@@ -71,8 +74,11 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.size, arguments.runs = 256 * MIB, 1
-    if not choose(arguments.only) and not wants_scale(arguments.only):
-        names = ", ".join([*(scenario.name for scenario in all_scenarios()), scale.NAME])
+    if not choose(arguments.only, [*all_scenarios(), *lent.scenarios()]) and not wants_scale(
+        arguments.only
+    ):
+        known = [scenario.name for scenario in (*all_scenarios(), *lent.scenarios())]
+        names = ", ".join([*known, scale.NAME])
         parser.error(f"no scenario is called {' or '.join(arguments.only)}; there are {names}")
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
@@ -111,9 +117,11 @@ def run(arguments: argparse.Namespace, base: Path) -> int:
             "content": f"{arguments.size / (1 << 20):.0f} MiB of random bytes",
             "runs": f"{arguments.runs} counted pairs a scenario, after one to warm up",
         }
-        scenarios = choose(arguments.only)
+        scenarios = choose(arguments.only, all_scenarios())
+        lent_scenarios = choose(arguments.only, lent.scenarios())
         outcomes: list[Outcome] = []
-        if scenarios:
+        lents: list[lent.LentOutcome] = []
+        if scenarios or lent_scenarios:
             print(f"making {arguments.size >> 20} MiB of content in {work}", flush=True)
             stage = Stage(work, make_content(work, arguments.size))
             stack.callback(stage.close)
@@ -121,22 +129,28 @@ def run(arguments: argparse.Namespace, base: Path) -> int:
                 play(scenario, stage, arguments.runs, f"{number}/{len(scenarios)}")
                 for number, scenario in enumerate(scenarios, 1)
             ]
+            lents = [
+                lent.play(scenario, stage, arguments.runs, FAILURES, partial(print, flush=True))
+                for scenario in lent_scenarios
+            ]
             stage.close()
         scaled = play_scale(arguments, work) if wants_scale(arguments.only) else scale.Outcome()
     facts["other processes used"] = others.describe()
     facts["took"] = f"{time.monotonic() - started:.0f} s"
-    table = markdown(outcomes, facts) + scale.markdown(scaled)
+    apart = lent.markdown(lents) + scale.markdown(scaled)
+    table = markdown(outcomes, facts) + apart
     print("\n" + table, flush=True)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "results.md").write_text(table, "utf-8")
         (arguments.out / "results.json").write_text(
-            as_json(outcomes, facts, scale.as_dict(scaled)), "utf-8"
+            as_json(outcomes, facts, scale.as_dict(scaled), lent.as_dicts(lents)), "utf-8"
         )
         if arguments.out == REPOSITORY / "bench":
-            put_into_readme(readme_table(outcomes, facts) + "\n" + scale.markdown(scaled))
+            put_into_readme(readme_table(outcomes, facts) + "\n" + apart)
         print(f"saved {arguments.out / 'results.md'} and results.json")
     failed = [outcome.scenario.name for outcome in outcomes if outcome.failure]
+    failed += [outcome.scenario.name for outcome in lents if outcome.failure]
     failed += [scale.NAME] if scaled.failure else []
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
@@ -151,11 +165,10 @@ def put_into_readme(table: str) -> None:
     readme.write_text(f"{before}{begin}{table}\n{end}{after}", "utf-8")
 
 
-def choose(only: Sequence[str] | None) -> list[Scenario]:
-    """The scenarios that were asked for, each by its name or by how it begins."""
-    scenarios = all_scenarios()
+def choose(only: Sequence[str] | None, scenarios: Sequence[Named]) -> list[Named]:
+    """Those that were asked for, each by its name or by how it begins."""
     if only is None:
-        return scenarios
+        return list(scenarios)
     names = {scenario.name for scenario in scenarios}
 
     def is_wanted(name: str) -> bool:

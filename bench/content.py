@@ -13,6 +13,8 @@ MIB = 1 << 20
 NAME = "content.bin"
 # The torrents: two piece lengths, and one of the first quarter of the file.
 LARGE_PIECES, SMALL_PIECES, QUARTER = ("large_pieces", "small_pieces", "quarter")
+# What engines on io-daemons download, at most.
+MAX_LENT = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ def make_content(directory: Path, length: int) -> Content:
             QUARTER: make_torrent(path, QUARTER, length // 4, MIB, quarter),
         },
     )
+
+
+def lent_torrent(content: Content, piece_length: int) -> Torrent:
+    """A torrent of no more than the first GiB, in pieces of any length; made when first asked for."""
+    name = f"lent_{piece_length}"
+    if name not in content.torrents:
+        length = min(content.path.stat().st_size, MAX_LENT)
+        digests = bytearray()
+        with content.path.open("rb") as file:
+            for _ in range(length // piece_length):
+                digests += hashlib.sha1(file.read(piece_length)).digest()
+        made = make_torrent(content.path, name, length, piece_length, digests)
+        content.torrents[name] = made
+    return content.torrents[name]
 
 
 def make_torrent(

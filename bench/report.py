@@ -138,9 +138,12 @@ def readme_table(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
 
 
 def as_json(
-    outcomes: Sequence[Outcome], facts: dict[str, str], scale: dict[str, Any] | None = None
+    outcomes: Sequence[Outcome],
+    facts: dict[str, str],
+    scale: dict[str, Any] | None = None,
+    lent: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """Everything that was measured, run by run; `scale` is what `bench.scale` found."""
+    """Everything that was measured, run by run; the last two are of `bench.scale` and `bench.lent`."""
     scenarios: list[dict[str, Any]] = []
     for outcome in outcomes:
         verdicts = [] if outcome.failure else judge(outcome, outcomes)
@@ -160,7 +163,12 @@ def as_json(
                 },
             }
         )
-    return json.dumps({"machine": facts, "scenarios": scenarios, "scale": scale}, indent=1) + "\n"
+    return (
+        json.dumps(
+            {"machine": facts, "scenarios": scenarios, "lent": lent, "scale": scale}, indent=1
+        )
+        + "\n"
+    )
 
 
 def _row(outcome: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 
-from millstream.core.goals import Goals
 from millstream.core.geometry import Geometry, PieceIndex
+from millstream.core.goals import Goals
 from millstream.core.goals_config import GoalAction
 from millstream.core.partial_piece import PartialPiece
 from millstream.engine.partial_record import decode_partial, encode_partial

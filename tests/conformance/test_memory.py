@@ -26,6 +26,7 @@ from millstream.testing import (
     SessionStoreConformance,
     in_virtual_time,
 )
+from millstream.testing.faulty_disk import FaultyDisk
 
 ROOT = "/downloads"
 APART = "/mnt/disk"
@@ -87,6 +88,20 @@ class TestMemoryFileSystem(FileSystemConformance):
             lambda path, data: files.write_file(ROOT, path, data),
             lambda path: files.read_file(ROOT, path),
             APART,
+        )
+
+
+@in_virtual_time
+class TestFaultyDiskWithoutFaults(DiskQueueConformance):
+    @asynccontextmanager
+    async def open_disk(self, config: DiskConfig) -> AsyncIterator[DiskUnderTest]:
+        files = MemoryFileSystem()
+        await files.make_directory(ROOT, "")
+        yield DiskUnderTest(
+            FaultyDisk(MemoryDiskQueue(files, config), config),
+            ROOT,
+            lambda path, data: files.write_file(ROOT, path, data),
+            lambda path: files.read_file(ROOT, path),
         )
 
 

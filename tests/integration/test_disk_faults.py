@@ -421,7 +421,7 @@ async def test_many_reads_that_fail_at_once(
     peer = await leech_of(share, engine.listen_port)
     path.write_bytes(b"")
     peer.send(*(message(REQUEST, piece, 0, 16384) for piece in (7, 0, 6, 1, 5, 2, 4, 3)))
-    while torrent.status().pieces_have:
+    while torrent.status().pieces_have:  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(0.01)
     assert torrent.state is TorrentState.DOWNLOADING
     await peer.close()

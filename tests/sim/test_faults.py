@@ -419,6 +419,11 @@ def test_a_file_is_changed_under_a_seed(how, notices):
             else:
                 await until(lambda: seed.torrent.state is TorrentState.DOWNLOADING, 130)
             await until(lambda: seed.torrent.status().pieces_have <= 13)
+            if notices == "the watch":
+                # The peer is here still, and was told (BEP 54).
+                [link] = peer.engine._members[peer.torrent.info_hash].links.values()
+                had = seed.torrent.status().pieces_have
+                await until(lambda: link.peer.pieces.bit_count() == had, 5)
             assert_honest(seed.torrent, swarm.stored(seed), swarm.content)
             assert seed.torrent.error is None
             seed.torrent.add_peer(other.address)
@@ -476,7 +481,9 @@ def test_a_disk_goes_and_comes_back(mount_point, restart):
                 elsewhere = await engine.add(swarm.metainfo, peers=[near.address])
                 await until(lambda: torrents[1].status().pieces_have > 3)
                 had = [torrent.status().pieces_have for torrent in torrents]
-                stopped = await engine.add(Content(rng, "no").metainfo, root=root.token, start=False)
+                stopped = await engine.add(
+                    Content(rng, "no").metainfo, root=root.token, start=False
+                )
 
                 machine.files.unmount("disk", mount_point=mount_point)
                 await until(lambda: all(t.state is TorrentState.ERROR for t in torrents), 15)
@@ -569,9 +576,13 @@ def test_what_a_disk_lost_when_it_was_pulled_is_fetched_again():
                 )
                 # What came first is flushed by now.
                 await asyncio.sleep(50)
+                # Nothing is written in the moment when it goes.
+                await seed.torrent.stop()
+                await asyncio.sleep(1)
                 had = torrent.status().pieces_have
                 machine.files.unmount("disk")
                 await until(lambda: torrent.state is TorrentState.ERROR, 15)
+                await seed.torrent.start()
                 flushed = machine.claims(swarm.metainfo).flushed.bit_count()
                 assert 0 < flushed < had - 2
                 file = machine.files._unmounted["disk"].entries[swarm.name]
@@ -614,6 +625,7 @@ def test_the_machine_sleeps(kind):
             await swarm.wait_complete(leech)
             assert leech.torrent.status().pieces_have > before
             assert leech.torrent.error is None
+            assert len(swarm.tracker.announces) <= asked + 6
 
     run_virtual(story, seed=14)
 

@@ -134,6 +134,7 @@ def test_the_story_of_a_download():
     assert ("torrent", "complete") in told
     assert any(component == "metadata" and "found" in text for component, text in told)
     assert told.count(("engine", "closed")) == 2
+    assert ("torrent", "removed") not in told, "the engines ended, no torrent was removed"
     [connected] = [
         entry
         for entry in ring.snapshot(component="peer", torrent=info_hash)

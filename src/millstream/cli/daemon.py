@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millstream.cli.daemon_log import DaemonLog
 from millstream.cli.display import Display, open_display
 from millstream.cli.exit_codes import Interrupted
 from millstream.cli.formatting import plural
@@ -32,11 +34,9 @@ from millstream.cli.serving import (
     serve,
     server_token,
 )
-from millstream.logging.components import parse_level
 
 if TYPE_CHECKING:
     from millstream.rpc.server import ControlServer
-    from millstream.service.config import LogConfig
     from millstream.settings.catalogue import UserSettings
 
 SESSION_NAME = "session.db"
@@ -113,10 +113,12 @@ def daemon(
         def started(server: ControlServer) -> None:
             tell_start(display, server)
 
-        def beside(server: ControlServer) -> AbstractAsyncContextManager[None]:
-            return service(server, settings, lambda: read_settings(peer_port), log)
+        shown = DaemonLog(logging.ERROR if quiet else logging.WARNING, settings.service.log)
 
-        with suppress(Interrupted), log_of(settings.service.log, log):
+        def beside(server: ControlServer) -> AbstractAsyncContextManager[None]:
+            return service(server, settings, lambda: read_settings(peer_port), log, shown)
+
+        with suppress(Interrupted), log_of(shown, log):
             run(lambda: serve(config, settings.engine, start=True, started=started, beside=beside))
         display.event("stopped", "The daemon has ended.", progress=None, exit_code=0)
 
@@ -146,6 +148,7 @@ async def service(
     settings: UserSettings,
     read: Callable[[], UserSettings],
     log: LogSettings,
+    shown: DaemonLog,
 ) -> AsyncIterator[None]:
     """What the daemon does beside the engine, until the end of the block."""
     from millstream.service.service import Service
@@ -155,6 +158,7 @@ async def service(
 
         async def reload() -> dict[str, object]:
             found = await running.reload()
+            shown.follow(running.settings.service.log)
             return {"changed": list(found.in_force), "atRestart": list(found.at_restart)}
 
         server.control.reload = reload
@@ -163,12 +167,9 @@ async def service(
         server.control.reload = None
 
 
-def log_of(config: LogConfig, log: LogSettings) -> AbstractContextManager[None]:
-    """Log to stderr if the settings say a level, and the options say nothing of the log."""
-    if log.level is not None or config.level is None:
-        return nullcontext()
-    # Its level is put into force by the service, which may be told another one.
-    return LogSettings(level=parse_level(config.level)).in_force()
+def log_of(shown: DaemonLog, log: LogSettings) -> AbstractContextManager[None]:
+    """Log to stderr, if the options say nothing of the log: those are in force already."""
+    return shown.in_force() if log.level is None else nullcontext()
 
 
 def tell_start(display: Display, server: ControlServer) -> None:

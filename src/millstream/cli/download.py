@@ -34,6 +34,7 @@ from millstream.cli.options import (
     TrackerOption,
 )
 from millstream.cli.running import run
+from millstream.cli.sandboxed import Sandbox, enter_sandbox
 from millstream.cli.selection import Selection
 from millstream.cli.swarm_options import SwarmOptions, read_swarm_options
 from millstream.cli.torrent_source import read_source
@@ -87,6 +88,14 @@ def download(
             show_default=False,
         ),
     ] = None,
+    sandboxed: Annotated[
+        bool,
+        typer.Option(
+            "--sandboxed",
+            help="Give up files, sockets and programs before meeting a peer (Linux): an io-daemon "
+            "lends the directory and the network. Says what of it holds.",
+        ),
+    ] = False,
     show_peers: ShowPeersOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -109,12 +118,14 @@ def download(
         no_pex=no_pex,
         preallocate=preallocate,
     )
+    sandbox = enter_sandbox(torrent, output) if sandboxed else None
     with open_display(json=json, quiet=quiet) as display:
         job = Download(
             display,
             torrent,
             output,
             options,
+            sandbox=sandbox,
             selection=selection,
             sequential=sequential,
             seed=seed,
@@ -136,6 +147,7 @@ class Download:
         save_path: Path,
         options: SwarmOptions,
         *,
+        sandbox: Sandbox | None = None,
         selection: Selection | None = None,
         sequential: bool = False,
         seed: bool = False,
@@ -145,6 +157,7 @@ class Download:
         self._source = source
         self._save_path = save_path
         self._options = options
+        self._sandbox = sandbox
         self._selection = selection
         self._sequential = sequential
         self._seed = seed
@@ -154,12 +167,12 @@ class Download:
 
     async def run(self, interval: float = INTERVAL) -> None:
         """Download, and seed if asked to."""
-        from millstream import Metainfo, create_native_engine
+        from millstream import Metainfo
 
-        source = await read_source(self._source)
+        source = await self._read_source()
         if self._selection is not None and isinstance(source, Metainfo):
             self._selection(source)  # before anything is opened or written
-        async with create_native_engine(self._options.config, save_path=self._save_path) as engine:
+        async with self._make_engine() as engine:
             torrent = await engine.add(
                 source,
                 sequential=self._sequential,
@@ -190,6 +203,19 @@ class Download:
                     port=engine.listen_port,
                 )
                 await following.until_cancelled()
+
+    async def _read_source(self) -> Metainfo | Magnet:
+        if self._sandbox is None:
+            return await read_source(self._source)
+        self._sandbox.tell(self._display)
+        return self._sandbox.source
+
+    def _make_engine(self) -> Engine:
+        if self._sandbox is not None:
+            return self._sandbox.engine(self._options.config)
+        from millstream import create_native_engine
+
+        return create_native_engine(self._options.config, save_path=self._save_path)
 
     async def _until_complete(self, torrent: Torrent, following: Following) -> None:
         if not torrent.has_metadata:

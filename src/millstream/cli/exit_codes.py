@@ -32,7 +32,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage, or no usable torrent, link or selection of files",
     ExitCode.UNFINISHED: "stopped before it was finished",
     ExitCode.BAD_DATA: "data is missing or does not match the torrent",
-    ExitCode.STORAGE: "a path could not be read or written, or the disk is full",
+    ExitCode.STORAGE: "a path could not be read or written, the disk is full, or another process has the session",
     ExitCode.NETWORK: "the network could not be used: a port is taken, no URL, tracker or daemon answers",
     # What a shell reports for a program that SIGINT ended: 128 + 2.
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C before it was finished",

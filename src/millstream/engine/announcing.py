@@ -159,7 +159,8 @@ class Announcing:
         if self._farewell is None:
             seconds = self._config.stop_deadline if deadline is None else deadline
             self._farewell = asyncio.get_running_loop().create_task(self._say_farewell(seconds))
-        await self._farewell
+        # Others may wait for it as well: who gives up must not end it for them.
+        await asyncio.shield(self._farewell)
 
     async def _say_farewell(self, seconds: float) -> None:
         try:

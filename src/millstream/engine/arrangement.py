@@ -11,8 +11,8 @@ from millstream.core.torrent_state import TorrentState
 from millstream.engine.inventory import Inventory
 from millstream.engine.membership import Membership
 from millstream.engine.torrent_disk import TorrentDisk
-from millstream.engine.unbroken import unbroken
-from millstream.errors import EngineClosedError, UnfinishedMoveError
+from millstream.engine.unbroken import interrupt_once, unbroken
+from millstream.errors import EngineClosedError, StorageError, UnfinishedMoveError
 from millstream.interfaces.filesystem import FileSystem
 from millstream.storage.placement import Placement
 from millstream.storage.relocation import Relocation
@@ -94,7 +94,9 @@ class Arrangement:
         *,
         resuming: bool = False,
     ) -> None:
-        """Let files get to their new places; cancelled, or closed meanwhile, all is taken back.
+        """Let files get to their new places, within a fence.
+
+        Cancelled, or closed meanwhile, all is taken back.
 
         Raises as `Relocation.run`, and CancelledError.
         """
@@ -103,13 +105,20 @@ class Arrangement:
         self._transfer = asyncio.get_running_loop().create_task(run)
         try:
             await unbroken(self._transfer, interrupt=True)
+        except UnfinishedMoveError as error:
+            self.interrupted(error)
+            raise
         finally:
             self._transfer = None
 
-    def interrupted(self, error: UnfinishedMoveError) -> None:
-        """Files are at both places: nothing may be read or written before a check went on with it."""
+    def interrupted(self, error: StorageError) -> None:
+        """Nobody knows where files are: nothing may be read or written before a check found out.
+
+        Within a fence.
+        """
         self.inventory.checked_pieces = 0
         self.member.stage.fail(error)
+        self.member.gather(self.disk.refuse_waiting(error))
 
     async def intend(self, **changes: object) -> None:
         """Change the record, and return when that is stored. Raises StorageError."""
@@ -121,10 +130,14 @@ class Arrangement:
         self.disk.record = replace(self.disk.record, **changes)  # type: ignore[arg-type]
         self.member.changed()
 
-    async def close(self) -> None:
-        """Change nothing more; return when what is under way is taken back, or has come to its end."""
+    def shut(self) -> None:
+        """Begin nothing more; what is under way is taken back, or comes to its end."""
         self.is_closed = True
         if self._transfer is not None:
-            self._transfer.cancel()
+            interrupt_once(self._transfer)
+
+    async def close(self) -> None:
+        """Shut, and return when nothing is under way."""
+        self.shut()
         async with self.disk.arranging:
             pass  # Those who waited before are refused in their turn.

@@ -325,11 +325,12 @@ class Engine:
         member = self._members[torrent.info_hash]
         self._hub.emit(TorrentRemoved(torrent, delete_data))
         await self._leave(torrent)
+        member.journal.removed()
         if self._persistence is not None:
             await self._persistence.forget(torrent.info_hash)
         try:
             if delete_data and isinstance(member.stage, TorrentSession):
-                await member.stage.delete_files(self._members.values())
+                await member.stage.delete_files()
         finally:
             self.roots.unassign(torrent.info_hash)
             self._shared.kept_pieces.take(torrent.info_hash)
@@ -342,7 +343,6 @@ class Engine:
         await self._members[torrent.info_hash].stop()
         if self._torrents.pop(torrent.info_hash, None) is not None:
             member = self._members.pop(torrent.info_hash)
-            member.journal.removed()
             self.queue.left(torrent.info_hash)
             self._links.remove_torrent(torrent.info_hash)
             torrent.gone()

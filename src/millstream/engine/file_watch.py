@@ -97,12 +97,12 @@ def expected_files(
 
 
 class _Seen(NamedTuple):
-    """A whole file as it was."""
+    """A file as it was; of one that we write to, the time means nothing."""
 
     root: str
     path: str
     size: int
-    mtime: float
+    mtime: float | None
 
 
 @dataclass(slots=True, eq=False)
@@ -110,11 +110,11 @@ class _Memory:
     """What is known of a torrent's files.
 
     Attributes:
-        whole: how whole files were, by number.
+        seen: how files were, by number.
         told: what was told and is not different since: by number, the file as it was then.
     """
 
-    whole: dict[int, _Seen] = field(default_factory=dict)
+    seen: dict[int, _Seen] = field(default_factory=dict)
     told: dict[int, FileStat | None] = field(default_factory=dict)
 
 
@@ -181,11 +181,11 @@ class FileWatch:
         self._rest = torrent.expected_files()
         self._current = torrent if self._rest else None
         memory = self._memories[torrent.info_hash]
-        if memory.told or memory.whole:
+        if memory.told or memory.seen:
             # What was read again, or is gone for good, is told again when it happens again.
             there = {file.number for file in self._rest}
             memory.told = {index: it for index, it in memory.told.items() if index in there}
-            memory.whole = {index: it for index, it in memory.whole.items() if index in there}
+            memory.seen = {index: it for index, it in memory.seen.items() if index in there}
 
     def _ended(self, _: asyncio.Task[None]) -> None:
         self._look = None
@@ -233,20 +233,26 @@ class FileWatch:
             if note:
                 memory.told[file.number] = stat
                 if stat is not None:
-                    memory.whole[file.number] = _Seen(root, file.path, stat.size, stat.mtime)
+                    mtime = stat.mtime if file.is_whole else None
+                    memory.seen[file.number] = _Seen(root, file.path, stat.size, mtime)
         return found
 
     @staticmethod
     def _is_as_it_was(
         root: str, file: ExpectedFile, stat: FileStat | None, memory: _Memory
     ) -> bool:
-        if not file.is_whole or stat is None:
-            memory.whole.pop(file.number, None)
+        if stat is None:
+            memory.seen.pop(file.number, None)
             return True
-        now = _Seen(root, file.path, stat.size, stat.mtime)
-        before = memory.whole.get(file.number)
+        # We write to one that is not whole; but we cut none.
+        now = _Seen(root, file.path, stat.size, stat.mtime if file.is_whole else None)
+        before = memory.seen.get(file.number)
+        if before is not None and (before.mtime is None) != (now.mtime is None):
+            before = None
         if before is None or (before.root, before.path) != (root, file.path):
-            memory.whole[file.number] = before = now
+            memory.seen[file.number] = before = now
+        if now.mtime is None and now.size >= before.size:
+            memory.seen[file.number] = before = now
         return before == now
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.config import EngineConfig
@@ -107,6 +107,16 @@ class Housekeeping:
         if error is not None:
             raise error
 
+    def paths_in_use(self, root: str, besides: InfoHash) -> set[str]:
+        """The paths that other torrents use; see `engine.shared.DiskWatch`."""
+        placements = [
+            member.stage.disk.placement
+            for info_hash, member in self._members.items()
+            if info_hash != besides and isinstance(member.stage, TorrentSession)
+        ]
+        found = [placement.paths for placement in placements if placement.root == root]
+        return set(chain.from_iterable(found))
+
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
         """A job of the torrent failed.
 
@@ -155,13 +165,17 @@ class Housekeeping:
             member.stage.fail(error)
 
     def _start_what_fits(self) -> None:
-        """What did not fit when it began may fit now."""
+        """What did not fit when it began may fit now; what had no disk may have one."""
         for member in list(self._members.values()):
             error = member.stage.error
             if isinstance(error, NoSpaceError):
                 token = member.root.token
                 free = self._root_watch.free(token)
                 if free is not None and free >= error.needed and not self._root_watch.full(token):
+                    self._start(member)
+            elif isinstance(error, RootUnavailableError):
+                # It was away for a moment, and came back between two looks.
+                if self._root_watch.state(member.root.token) is RootState.PRESENT:
                     self._start(member)
 
     def _start(self, member: Membership) -> None:

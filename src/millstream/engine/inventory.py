@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from millstream.engine.preparation import make_empty_files, make_room
 from millstream.engine.resumption import CheckPlan, plan_check
 from millstream.engine.room import check_room, room_needed
 from millstream.engine.torrent_disk import TorrentDisk
+from millstream.engine.unbroken import interrupt_once
 from millstream.errors import MillstreamError
 from millstream.interfaces.disk import Allocation, DiskResult
 from millstream.interfaces.filesystem import FileStat, FileSystem
@@ -155,14 +156,24 @@ class Inventory:
         """Give up the check that is running; it may take a moment to end."""
         if self.is_running and self._checking is not asyncio.current_task():
             assert self._checking is not None  # noqa: S101 - it runs
-            self._checking.cancel()
+            interrupt_once(self._checking)
 
     async def end(self) -> None:
         """Give up the check that is running."""
-        checking, self._checking = self._checking, None
+        checking = self._checking
         if checking is not None and not checking.done():
-            checking.cancel()
-            await asyncio.gather(checking, return_exceptions=True)
+            # Not twice: it waits for what it has at the disk.
+            interrupt_once(checking)
+            await asyncio.wait([checking])
+
+    async def make_room(self, among: Container[int]) -> None:
+        """Give those of these files that are wanted their length. Raises StorageError."""
+
+        def wants(index: int) -> bool:
+            return index in among and self.choice.wants(index)
+
+        allocation = self._config.disk.allocation
+        await make_room(self._files, self._disk.placement, allocation, wants)
 
     def take(self, result: DiskResult) -> None:
         """The disk answered."""
@@ -269,13 +280,7 @@ class Inventory:
             touched = set_of_ranges(placement.layout.pieces_of(indexes), count)
             doubtful = have() & touched & ~gone
             self._lost(gone)
-            among = frozenset(indexes)
-            await make_room(
-                self._files,
-                placement,
-                self._config.disk.allocation,
-                lambda index: index in among and self.choice.wants(index),
-            )
+            await self.make_room(frozenset(indexes))
         if doubtful:
             checker = Checker(self._metainfo, self._disk, lambda _: None, doubtful)
             self._checker = checker

@@ -89,7 +89,7 @@ class Journal:
         _TORRENT.bind(torrent=self._info_hash).info("added: %s", name)
 
     def removed(self) -> None:
-        """It left the engine."""
+        """The engine forgets it; nothing is said at the engine's own end."""
         _TORRENT.bind(torrent=self._info_hash).info("removed")
 
     def metadata_found(self, length: int) -> None:

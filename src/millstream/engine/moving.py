@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from millstream.engine import events
 from millstream.engine.arrangement import Arrangement
+from millstream.engine.shared import DiskWatch
 from millstream.engine.unbroken import unbroken
 from millstream.errors import ConfigError, StorageError, UnfinishedMoveError
 from millstream.storage.placement import Placement
@@ -24,26 +25,36 @@ class Moving:
     Args:
         arrangement: of the files.
         roots: where torrents may be.
-        see_root: returns if a root, by its token, is there; raises RootUnavailableError.
+        disk_watch: knows which disks are there, and what other torrents have on them.
 
     Attributes:
         moved: bytes that the move under way has moved; None if there is none.
         total: bytes that it has to move, about.
     """
 
-    __slots__ = ("_arrangement", "_disk", "_files", "_roots", "_see_root", "moved", "total")
+    __slots__ = (
+        "_arrangement",
+        "_disk",
+        "_files",
+        "_roots",
+        "_see_root",
+        "_watch",
+        "moved",
+        "total",
+    )
 
     def __init__(
         self,
         arrangement: Arrangement,
         roots: StorageRootManager,
-        see_root: Callable[[str], Awaitable[None]],
+        disk_watch: DiskWatch,
     ) -> None:
         self._arrangement = arrangement
         self._disk = arrangement.disk
         self._files = arrangement.files
         self._roots = roots
-        self._see_root = see_root
+        self._watch = disk_watch
+        self._see_root = disk_watch.require_root
         self.moved: int | None = None
         self.total = 0
 
@@ -88,8 +99,7 @@ class Moving:
             async with self._disk.fence(reads_go_on=is_copied):
                 await arrangement.transfer(relocation, self._progressed)
                 await unbroken(self._switch(relocation))
-        except UnfinishedMoveError as error:
-            arrangement.interrupted(error)
+        except UnfinishedMoveError:
             raise
         except BaseException:
             arrangement.note(moving_to=None)
@@ -130,12 +140,17 @@ class Moving:
         arrangement = self._arrangement
         try:
             await arrangement.member.remember()
-            await relocation.finish(self._files)
+            await self._finish(relocation)
         except StorageError as error:
             arrangement.member.journal.leftovers(relocation.root, error)
         else:
             arrangement.note(moved_from=None)
         arrangement.member.hub.emit(events.TorrentMoved(relocation.to_root))
+
+    async def _finish(self, relocation: Relocation) -> None:
+        info_hash = self._arrangement.member.info_hash
+        keep = self._watch.paths_in_use(relocation.root, besides=info_hash)
+        await relocation.finish(self._files, keep)
 
     async def rename(self, choose: Callable[[Placement], Mapping[int, str]]) -> None:
         """Give files other paths.
@@ -150,11 +165,12 @@ class Moving:
             UnfinishedMoveError: nor could all be taken back. The next check goes on with it.
         """
         arrangement = self._arrangement
-        choose(self._disk.placement)
+        if not _changes(choose(self._disk.placement), self._disk.placement):
+            return
         async with arrangement.alone() as placement:
             await self._see_root(arrangement.member.root.token)
             await self.recover()
-            paths = choose(placement)
+            paths = _changes(choose(placement), placement)
             relocation = Relocation.renaming(placement, paths)
             await relocation.check(self._files)
             try:
@@ -163,8 +179,7 @@ class Moving:
                     await arrangement.transfer(relocation)
                     placement.rename_many(paths)
                     arrangement.note(renaming={})
-            except UnfinishedMoveError as error:
-                arrangement.interrupted(error)
+            except UnfinishedMoveError:
                 raise
             except BaseException:
                 arrangement.note(renaming={})
@@ -207,7 +222,7 @@ class Moving:
         elif record.moved_from is not None:
             before = Relocation.to_another_root(placement, record.moved_from, placement.root)
             try:
-                await before.finish(self._files)
+                await self._finish(before)
             except StorageError as error:
                 self._arrangement.member.journal.leftovers(record.moved_from, error)
             self._arrangement.note(moved_from=None)
@@ -241,7 +256,7 @@ class Moving:
         record, placement = self._disk.record, self._disk.placement
         if record.moved_from is not None and record.moving_to is None:
             before = Relocation.to_another_root(placement, record.moved_from, placement.root)
-            await before.finish(self._files)
+            await self._finish(before)
         if record.moving_to is not None:
             relocation = Relocation.to_another_root(placement, placement.root, record.moving_to)
             root, placement.root = placement.root, record.moving_to
@@ -254,3 +269,7 @@ class Moving:
         if record.renaming:
             with suppress(ConfigError):
                 await Relocation.renaming(placement, record.renaming).undo(self._files)
+
+
+def _changes(paths: Mapping[int, str], placement: Placement) -> dict[int, str]:
+    return {index: path for index, path in paths.items() if path != placement.name(index)}

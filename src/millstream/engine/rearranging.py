@@ -7,7 +7,7 @@ more words.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from millstream.core.file_priority import FilePriority
@@ -17,13 +17,13 @@ from millstream.engine.file_choice import FileChoice
 from millstream.engine.inventory import RECENT, Inventory, files_with
 from millstream.engine.membership import Membership
 from millstream.engine.moving import Moving
+from millstream.engine.shared import DiskWatch
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.unbroken import unbroken
 from millstream.errors import EngineClosedError, MillstreamError, StorageError
-from millstream.interfaces.disk import Allocation
 from millstream.interfaces.filesystem import FileSystem
-from millstream.storage.incomplete import settle
 from millstream.storage.deletion import delete_data
+from millstream.storage.incomplete import settle
 from millstream.storage.materialising import materialise, retire_parts
 from millstream.storage.placement import Placement
 from millstream.storage.relocation import Relocation
@@ -39,7 +39,7 @@ class Rearranging:
         inventory: its checks; one that runs begins anew after a change.
         files: where the files are.
         roots: where torrents may be.
-        see_root: returns if a root, by its token, is there; raises RootUnavailableError.
+        disk_watch: knows which disks are there, and what other torrents have on them.
         suffix: what the names of incomplete files of a new torrent end with; empty for nothing.
         chosen: lets the torrent want what a choice says, now that there is a place for it.
         have: says the set (an int) of the pieces that are verified.
@@ -56,7 +56,7 @@ class Rearranging:
         inventory: Inventory,
         files: FileSystem,
         roots: StorageRootManager,
-        see_root: Callable[[str], Awaitable[None]],
+        disk_watch: DiskWatch,
         suffix: str,
         chosen: Callable[[FileChoice], None],
         have: Callable[[], int],
@@ -66,12 +66,13 @@ class Rearranging:
         self._disk = disk
         self._inventory = inventory
         self._files = files
+        self._disk_watch = disk_watch
         self._suffix = suffix
         self._chosen = chosen
         self._have = have
         self._lost = lost
         self._arrangement = Arrangement(member, disk, inventory, files)
-        self._moving = Moving(self._arrangement, roots, see_root)
+        self._moving = Moving(self._arrangement, roots, disk_watch)
         self._is_late = False
         self._complete: set[int] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -116,12 +117,17 @@ class Rearranging:
         if self._is_late or self._moving.is_interrupted:
             return  # the next check does it
         placement = self._disk.placement
+        made = [index for index in placement.in_parts if self.choice.wants(index)]
         if self._is_to_arrange(placement):
             await self._inventory.see_root(RECENT)
             async with self._disk.fence():
                 await unbroken(self._arrange(placement))
-        await self._make_empty_files(placement)
         self._chosen(self.choice)
+        files = placement.layout.files
+        # No piece makes these.
+        empty = [index for index in range(len(files)) if not files[index].length]
+        if made or empty:
+            await self._inventory.make_room(frozenset(made + empty))
 
     def prefer_ends(self, *, wanted: bool) -> None:
         """Fetch the first and last pieces of files before all others, or no longer so."""
@@ -144,19 +150,6 @@ class Rearranging:
             not choice.wants_all
             and any(not choice.wants(index) for index, _ in placement.own_paths())
         )
-
-    async def _make_empty_files(self, placement: Placement) -> None:
-        """No piece makes them."""
-        files = placement.layout.files
-        paths = [
-            path
-            for index, path in placement.own_paths()
-            if not files[index].length and self.choice.wants(index)
-        ]
-        stats = await self._files.stat_many(placement.root, paths) if paths else []
-        for path, stat in zip(paths, stats, strict=True):
-            if stat is None:
-                await self._files.allocate(placement.root, path, 0, Allocation.SPARSE)
 
     async def _arrange(self, placement: Placement) -> None:
         """Let the bytes of wanted files be in the files, those of others in the parts file.
@@ -219,11 +212,8 @@ class Rearranging:
         async with self._arrangement.alone(), self._disk.fence() as placement:
             placement.root = self._member.root.path
 
-    async def delete_files(self, keep: Callable[[str], Container[str]]) -> None:
-        """Delete the torrent's own files, once it is closed and at rest.
-
-        Args:
-            keep: gives the paths in a root that other torrents use.
+    async def delete_files(self) -> None:
+        """Delete the torrent's own files, but those of other torrents, once it is at rest.
 
         Raises:
             StorageError: not all could be deleted.
@@ -241,7 +231,8 @@ class Rearranging:
             owned = [index for index in range(len(layout.files)) if index not in stays]
 
         async def delete() -> None:
-            await delete_data(self._files, placement, owned, keep(placement.root))
+            keep = self._disk_watch.paths_in_use(placement.root, self._member.info_hash)
+            await delete_data(self._files, placement, owned, keep)
 
         try:
             await self._moving.discard(delete)
@@ -275,14 +266,15 @@ class Rearranging:
 
     def _complete_ones(self, indexes: Iterable[int]) -> set[int]:
         """Those of the files of which every piece is verified."""
-        layout = self._disk.placement.layout
-        digits = f"{self._have():0{-(-layout.total_length // layout.piece_length)}b}"
-        return {
-            index
-            for index in indexes
-            for span in layout.pieces_of([index])
-            if digits.find("0", span.start, span.stop) < 0
-        }
+        layout, have = self._disk.placement.layout, self._have()
+        count = -(-layout.total_length // layout.piece_length)
+        complete = set()
+        for index in indexes:
+            for span in layout.pieces_of([index]):
+                every = (1 << len(span)) - 1
+                if have >> (count - span.stop) & every == every:
+                    complete.add(index)
+        return complete
 
     async def _drop_suffixes(self) -> None:
         async with self._arrangement.alone(ends_check=False) as placement:
@@ -306,7 +298,10 @@ class Rearranging:
         try:
             await relocation.run(self._files)
         except StorageError:
-            await settle(self._files, placement)
+            try:
+                await settle(self._files, placement)
+            except StorageError as error:
+                self._arrangement.interrupted(error)
             raise
         placement.drop_suffix(indexes)
 
@@ -351,8 +346,17 @@ class Rearranging:
         else:
             self._task.add_done_callback(lambda _: then())
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the torrent leaves, or left."""
+        return self._arrangement.is_closed
+
+    def shut(self) -> None:
+        """The torrent leaves: begin nothing more, and take back what is under way."""
+        self._arrangement.shut()
+
     async def close(self) -> None:
-        """The torrent leaves: take back what is under way, and change nothing more."""
+        """The same, and return when it is done."""
         await self._arrangement.close()
         await self.finished()
 

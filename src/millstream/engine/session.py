@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import ConnectionId, Geometry
@@ -90,7 +89,7 @@ class TorrentSession:
             self.inventory,
             platform.files,
             shared.roots,
-            shared.disk_watch.require_root,
+            shared.disk_watch,
             shared.config.disk.incomplete_suffix,
             self._chosen,
             lambda: self.machine.download.have,
@@ -148,6 +147,8 @@ class TorrentSession:
 
     def check(self) -> None:
         """Find out in the background which pieces are there, then download or seed."""
+        if self.rearranging.is_closed:
+            return  # the torrent leaves
         self._shared.cache.forget(self.metainfo.info_hash)
         self.machine.set_state(TorrentState.CHECKING)
         self.inventory.begin()
@@ -231,6 +232,7 @@ class TorrentSession:
 
     async def leave(self) -> None:
         """The torrent is about to leave the engine: end what changes its files."""
+        self.rearranging.shut()
         await self.inventory.end()
         await self.rearranging.close()
 
@@ -263,16 +265,9 @@ class TorrentSession:
         self.machine.set_state(TorrentState.ERROR)
         self._membership.hub.emit(events.TorrentFailed(error))
 
-    async def delete_files(self, others: Iterable[Membership]) -> None:
+    async def delete_files(self) -> None:
         """Delete what is its own, once it left the engine; see `Engine.remove`."""
-        stages = [other.stage for other in others]
-        placements = [each.disk.placement for each in stages if isinstance(each, TorrentSession)]
-
-        def keep(root: str) -> set[str]:
-            found = [placement.paths for placement in placements if placement.root == root]
-            return set(chain.from_iterable(found))
-
-        await self.rearranging.delete_files(keep)
+        await self.rearranging.delete_files()
 
     def _keep_partial_pieces(self) -> None:
         if self.is_active:
@@ -281,12 +276,12 @@ class TorrentSession:
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
-        if self._has_begun():
+        if self._starts_no_more():
             return
         # After an error, other jobs that failed may still be on their way from the disk.
         waits = self.state is TorrentState.QUEUED
         await self.stop(TorrentState.QUEUED if waits else TorrentState.STOPPED)
-        if self._has_begun():
+        if self._starts_no_more():
             return  # somebody else was faster
         if waits and self.state is not TorrentState.QUEUED:
             return  # it was stopped meanwhile
@@ -298,8 +293,10 @@ class TorrentSession:
         else:
             self.check()
 
-    def _has_begun(self) -> bool:
-        return self.is_active or self.state is TorrentState.CHECKING
+    def _starts_no_more(self) -> bool:
+        """Whether it runs already, or never will again."""
+        has_left = self.rearranging.is_closed
+        return has_left or self.is_active or self.state is TorrentState.CHECKING
 
     def start_with(self, choice: FileChoice) -> None:
         """Want these files from the start, before any has a place."""

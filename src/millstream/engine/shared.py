@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,9 @@ class DiskWatch(Protocol):
 
     async def require_root(self, token: str) -> None:
         """Look whether a storage root is there. Raises RootUnavailableError."""
+
+    def paths_in_use(self, root: str, besides: InfoHash) -> Container[str]:
+        """The paths below a file system's root that torrents but one have their files at."""
 
     def disk_failed(self, torrent: InfoHash, error: StorageError) -> None:
         """A job of the torrent failed."""

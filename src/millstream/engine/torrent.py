@@ -222,6 +222,8 @@ class Torrent(TorrentFiles, TorrentWishes):
         """
         session = self._session
         await self._membership.rest()
+        while session.inventory.is_running:
+            await self._membership.rest()  # somebody began another check meanwhile
         session.inventory.distrust()
         session.check()
 

@@ -12,7 +12,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from millstream.interfaces.disk import DiskQueue, Extent, Hash, Read, VerifiedWrite
+from millstream.errors import StorageError
+from millstream.interfaces.disk import (
+    DiskJob,
+    DiskQueue,
+    DiskResult,
+    Extent,
+    Hash,
+    Outcome,
+    Read,
+    VerifiedWrite,
+)
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.placement import Placement
 from millstream.storage.placement_record import PlacementRecord
@@ -42,7 +52,7 @@ class TorrentDisk:
     def __init__(self, torrent: InfoHash, placement: Placement, disk: DiskQueue) -> None:
         self._torrent = torrent
         self._disk = disk
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[], DiskJob]] = []
         self._idle: asyncio.Event | None = None
         # Made when needed: most torrents are never rearranged.
         self._lock: asyncio.Lock | None = None
@@ -57,37 +67,62 @@ class TorrentDisk:
 
     def write(self, piece: int, data: memoryview, expected_digest: bytes) -> None:
         """Hash a piece, and write it if it is right. `data` is borrowed until the result is here."""
-        if self.is_fenced:
-            self._waiting.append(partial(self.write, piece, data, expected_digest))
-            return
-        self.in_flight += 1
-        placement, extents = self.placement, self._piece_extents(piece)
-        root = placement.root
-        # All other files were made before; a disk that went must not get them again.
-        parts = placement.parts_path if placement.in_parts else None
-        may_create = parts is not None and any(extent.path == parts for extent in extents)
-        self._disk.submit_write(
-            VerifiedWrite(self._torrent, piece, root, data, expected_digest, extents, may_create)
-        )
+        self._do(partial(self._write_of, piece, data, expected_digest), is_read=False)
 
     def read(self, offset: int, into: memoryview, tag: object) -> None:
         """Read the torrent's bytes from `offset` on; `into` is borrowed until the result is here."""
-        if self.is_fenced and not self._may_read:
-            self._waiting.append(partial(self.read, offset, into, tag))
-            return
-        self.in_flight += 1
-        self._reads += 1
-        extents = self._extents(offset, len(into))
-        self._disk.submit_read(Read(self._torrent, self.placement.root, extents, into, tag))
+        self._do(partial(self._read_of, offset, into, tag), is_read=True)
 
     def hash(self, piece: int) -> None:
         """Hash a piece as it is on the disk."""
-        if self.is_fenced:
-            self._waiting.append(partial(self.hash, piece))
-            return
+        self._do(partial(self._hash_of, piece), is_read=False)
+
+    def _do(self, job: Callable[[], DiskJob], *, is_read: bool) -> None:
+        if self.is_fenced and not (is_read and self._may_read):
+            self._waiting.append(job)
+        else:
+            self._submit(job())
+
+    def _submit(self, job: DiskJob) -> None:
+        self._count(job)
+        if isinstance(job, VerifiedWrite):
+            self._disk.submit_write(job)
+        elif isinstance(job, Read):
+            self._disk.submit_read(job)
+        else:
+            self._disk.submit_hash(job)
+
+    def _count(self, job: DiskJob) -> None:
         self.in_flight += 1
-        extents = self._piece_extents(piece)
-        self._disk.submit_hash(Hash(self._torrent, piece, self.placement.root, extents))
+        self._reads += isinstance(job, Read)
+
+    def _write_of(self, piece: int, data: memoryview, expected_digest: bytes) -> VerifiedWrite:
+        placement, extents = self.placement, self._piece_extents(piece)
+        # All other files were made before; a disk that went must not get them again.
+        parts = placement.parts_path if placement.in_parts else None
+        may_create = parts is not None and any(extent.path == parts for extent in extents)
+        return VerifiedWrite(
+            self._torrent, piece, placement.root, data, expected_digest, extents, may_create
+        )
+
+    def _read_of(self, offset: int, into: memoryview, tag: object) -> Read:
+        extents = self._extents(offset, len(into))
+        return Read(self._torrent, self.placement.root, extents, into, tag)
+
+    def _hash_of(self, piece: int) -> Hash:
+        return Hash(self._torrent, piece, self.placement.root, self._piece_extents(piece))
+
+    def refuse_waiting(self, error: StorageError) -> list[DiskResult]:
+        """Within a fence: what waits for its end is not done, as nobody knows where the files are.
+
+        Returns:
+            The results, as if they came from the disk.
+        """
+        jobs = [job() for job in self._waiting]
+        self._waiting = []
+        for job in jobs:
+            self._count(job)
+        return [DiskResult(job, Outcome.IO_ERROR, error) for job in jobs]
 
     def _piece_extents(self, piece: int) -> tuple[Extent, ...]:
         layout = self.placement.layout
@@ -143,8 +178,8 @@ class TorrentDisk:
                 self.changes += 1
                 self.is_fenced = self._may_read = False
                 waiting, self._waiting = self._waiting, []
-                for submit in waiting:
-                    submit()
+                for job in waiting:
+                    self._submit(job())
                 self.flush()
 
     async def hold_reads(self) -> None:

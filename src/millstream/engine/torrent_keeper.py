@@ -113,7 +113,11 @@ class TorrentKeeper:
             self._flushed &= have
             self._written = self._written & have | fresh
             files = _files_of(fresh, session.layout, session.geometry.piece_count)
-            self._unflushed = self._unflushed | set(files)
+            new = frozenset(files)
+            self._unflushed = self._unflushed | new
+            in_parts = session.disk.placement.in_parts
+            if not in_parts.isdisjoint(new):
+                self._stale = self._stale | in_parts  # they are one file
         if self._unflushed or self._stale:
             more_may_come = session.state is TorrentState.DOWNLOADING and self._unflushed
             due = now + (patience if more_may_come or self._flush_failed else 0.0)

@@ -9,6 +9,12 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 
+def interrupt_once(task: asyncio.Task[Any]) -> None:
+    """Cancel a task that ends in its own order, unless it does so already."""
+    if not task.cancelling():
+        task.cancel()
+
+
 async def unbroken(
     work: Coroutine[Any, Any, _T] | asyncio.Task[_T], *, interrupt: bool = False
 ) -> _T:
@@ -32,8 +38,8 @@ async def unbroken(
             await asyncio.wait([task])
         except asyncio.CancelledError:
             held += 1
-            if interrupt and held == 1:
-                task.cancel()
+            if interrupt:
+                interrupt_once(task)
     if waiting is not None and not task.cancelled():
         for _ in range(held):
             waiting.uncancel()

@@ -49,7 +49,8 @@ def parse_level(level: str | int) -> int:
     """A level by its name, in either case, or its number. Raises ConfigError for no such name."""
     if isinstance(level, int):
         return level
-    number = LEVELS.get(level.upper())
+    # As the standard library, whose "warn" JSTorrent's clients say, too.
+    number = logging.WARNING if level.upper() == "WARN" else LEVELS.get(level.upper())
     if number is None:
         names = ", ".join(name.lower() for name in LEVELS)
         raise ConfigError(f"{level!r} is no log level; these are: {names}")

@@ -1,1 +1,1 @@
-"""Giving up what a process may do: files and sockets (Linux)."""
+"""Giving up what a process may do: files, sockets and programs, for good. Linux; elsewhere it says so."""

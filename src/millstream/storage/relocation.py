@@ -260,7 +260,7 @@ class Relocation:
         except StorageError as error:
             cause = f"{error.cause}; files are at the old place and at the new one"
             if reason is not None:
-                cause = f"{cause}, as the move failed: {reason}"
+                cause = f"{cause}, as the move failed: {str(reason) or 'it was given up'}"
             raise UnfinishedMoveError(error.path, cause, error.errno) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import random
 import threading
@@ -67,10 +68,16 @@ class _Bench:
         return result
 
     def write(
-        self, data: bytes, *extents: Extent, digest: bytes | None = None, piece: int = 0
+        self,
+        data: bytes,
+        *extents: Extent,
+        digest: bytes | None = None,
+        piece: int = 0,
+        may_create: bool = True,
     ) -> VerifiedWrite:
         expected = hashlib.sha1(data).digest() if digest is None else digest
-        job = VerifiedWrite(TORRENT, piece, self.place.root, memoryview(data), expected, extents)
+        root, view = self.place.root, memoryview(data)
+        job = VerifiedWrite(TORRENT, piece, root, view, expected, extents, may_create)
         self._submit(lambda: self.queue.submit_write(job))
         return job
 
@@ -221,6 +228,22 @@ class DiskQueueConformance:
             await bench.done()
             assert bench.result(job).outcome is Outcome.SUCCESS
             assert bench.place.get("a/b ü/file") == b"abc"
+
+    async def test_a_write_that_may_not_create_finds_the_file_or_says_that_it_is_gone(self) -> None:
+        """A disk that was unmounted must not get its files anew."""
+        async with self._bench() as bench:
+            bench.place.put("there", b"xxxx")
+            found = bench.write(b"abcd", Extent("there", 0, 4), may_create=False)
+            lost = bench.write(b"abcd", Extent("some/absent", 0, 4), may_create=False)
+            await bench.done()
+            assert bench.result(found).outcome is Outcome.SUCCESS
+            assert bench.place.get("there") == b"abcd"
+            result = bench.result(lost)
+            assert result.outcome is Outcome.IO_ERROR
+            assert result.error is not None
+            assert result.error.errno == errno.ENOENT
+            assert result.error.path.endswith("absent")
+            assert bench.place.get("some/absent") is None
 
     async def test_a_piece_across_files(self) -> None:
         """Several extents take their parts of the data in order."""

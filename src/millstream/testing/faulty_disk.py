@@ -62,7 +62,7 @@ class FaultyDisk:
         self._faults: list[_Fault] = []
         self._torn: dict[VerifiedWrite, tuple[VerifiedWrite, int]] = {}
         self._broken: list[DiskResult] = []
-        self._late: dict[asyncio.TimerHandle, DiskResult] = {}
+        self._late = 0
         self._free_at = 0.0
         self._queued = 0
         self._was_full = False
@@ -207,12 +207,12 @@ class FaultyDisk:
         self._free_at = max(loop.time(), self._free_at) + self.seconds_per_write
 
         def end() -> None:
-            self._late.pop(timer)
+            self._late -= 1
             self._give([result])
             self._idle.set()
 
-        timer = loop.call_at(self._free_at, end)
-        self._late[timer] = result
+        self._late += 1
+        loop.call_at(self._free_at, end)
 
     def _give(self, results: list[DiskResult]) -> None:
         writes = (each.job for each in results if isinstance(each.job, VerifiedWrite))
@@ -229,7 +229,7 @@ class FaultyDisk:
 
 def _failure(job: DiskJob, number: int) -> DiskResult:
     path = next((each.path for each in job.extents if each.path is not None), "")
-    error = StorageError(os.path.join(job.root, path), os.strerror(number), number)
+    error = StorageError(f"{job.root}/{path}", os.strerror(number), number)
     return DiskResult(job, Outcome.IO_ERROR, error)
 
 

@@ -14,6 +14,7 @@ from millstream.cli.daemon import (
     state_directory,
     tell_start,
 )
+from millstream.cli.daemon_log import DaemonLog
 from millstream.cli.display import Silent
 from millstream.cli.log_settings import LogSettings
 from millstream.service.config import LogConfig
@@ -91,13 +92,10 @@ def test_options_go_over_the_settings(tmp_path, monkeypatch):
     assert (settings.engine.network.listen_port, settings.service.webhooks.timeout) == (2, 3.0)
 
 
-@pytest.mark.parametrize(
-    ("option", "setting", "handlers"),
-    [(None, None, 0), (None, "debug", 1), (logging.INFO, "debug", 0)],
-)
-def test_the_log_of_the_settings(option, setting, handlers):
-    root = logging.getLogger()
-    before = len(root.handlers)
-    with log_of(LogConfig(level=setting), LogSettings(level=option)):
-        assert len(root.handlers) == before + handlers
-    assert len(root.handlers) == before
+@pytest.mark.parametrize(("option", "handlers"), [(None, 1), (logging.INFO, 0)])
+def test_it_logs_unless_the_options_say_how(option, handlers):
+    log = logging.getLogger("millstream")
+    before = len(log.handlers)
+    with log_of(DaemonLog(logging.WARNING, LogConfig()), LogSettings(level=option)):
+        assert len(log.handlers) == before + handlers
+    assert len(log.handlers) == before

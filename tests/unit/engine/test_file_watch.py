@@ -164,14 +164,18 @@ class TestFileWatch:
         scene = Scene()
         scene.torrent.expected = [ExpectedFile(0, "t/0", 50, False)]
         await scene.run(70)
-        scene.files.write_file(ROOT, "t/0", bytes(50))
+        scene.files.write_file(ROOT, "t/0", bytes(100))
         await scene.run(70)
         scene.files.write_file(ROOT, "t/0", bytes(200))
         await scene.run(70)
         assert scene.torrent.told == []
-        await scene.files.truncate(ROOT, "t/0", 49)
+        # What was verified is still within; but we cut no file.
+        await scene.files.truncate(ROOT, "t/0", 199)
         await scene.run(70)
         assert scene.torrent.told == [[0]]
+        await scene.files.truncate(ROOT, "t/0", 49)
+        await scene.run(70)
+        assert scene.torrent.told == [[0], [0]]
 
     async def test_a_replaced_file_is_told_and_told_again(self):
         scene = Scene()

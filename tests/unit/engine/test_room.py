@@ -43,6 +43,16 @@ class TestGauge:
         assert not gauge.measure(5199, 12.0)
         assert gauge.measure(5200, 13.0)
 
+    def test_a_figure_from_before_the_refusal_is_forgotten(self):
+        """A fast disk fills between two looks."""
+        gauge = RoomGauge(100)
+        gauge.measure(10**10, 0.0)
+        gauge.refuse(9.0)
+        assert not gauge.measure(0, 9.1)
+        assert gauge.needed == 200
+        assert not gauge.measure(199, 20.0)
+        assert gauge.measure(200, 30.0)
+
     def test_a_refused_write_is_tried_again_after_a_while(self):
         gauge = RoomGauge(100)
         gauge.measure(5000, 0.0)

@@ -52,6 +52,7 @@ class Scene:
         self.roots = roots or StorageRootManager(random.Random(1))
         self.news = []
         self.expected = {}
+        self.unfinished = set()
         self.watch = RootWatch(self.roots, self.files, CONFIG, self)
 
     def use(self, path, *, makes=True):
@@ -75,7 +76,11 @@ class Scene:
         self.news.append(("roomy", free))
 
     def files_expected(self, root, *, whole):
-        return self.expected.get(root.path, ())
+        return [
+            path
+            for path in self.expected.get(root.path, ())
+            if not whole or path not in self.unfinished
+        ]
 
     async def run(self, seconds):
         loop = asyncio.get_running_loop()
@@ -84,6 +89,58 @@ class Scene:
             await asyncio.sleep(1)
             self.watch.beat(loop.time())
         await asyncio.sleep(0.01)
+
+
+@in_virtual_time
+class TestAnotherDirectoryInTheSameRun:
+    async def test_one_with_its_files_is_the_disk_mounted_anew_and_both_is_told(self):
+        """Files that are open are those of the old one."""
+        scene = Scene()
+        token = scene.use(USB)
+        scene.expected[USB] = ["t/a"]
+        scene.files.write_file(USB, "t/a", b"x")
+        await scene.run(15)
+        Disk.unmount(scene.files, USB)
+        scene.files.write_file(USB, "t/a", b"x")
+        await scene.run(15)
+        assert scene.news == [("lost", USB), ("found", USB)]
+        assert scene.watch.state(token) is PRESENT
+
+    async def test_a_file_that_we_write_to_is_no_proof(self):
+        """We may have made it there ourselves."""
+        scene = Scene()
+        token = scene.use(USB)
+        scene.expected[USB] = ["t/a"]
+        scene.unfinished = {"t/a"}
+        scene.files.write_file(USB, "t/a", b"x")
+        await scene.run(15)
+        Disk.unmount(scene.files, USB)
+        scene.files.write_file(USB, "t/a", b"x")
+        await scene.run(15)
+        assert scene.news == [("lost", USB)]
+        assert scene.watch.state(token) is CHANGED
+
+    async def test_a_look_that_was_a_moment_ago_holds(self):
+        scene = Scene()
+        token = scene.use(USB)
+        await scene.watch.look(token)
+        await asyncio.sleep(0.5)
+        assert await scene.watch.look(token, within=1.0) is PRESENT
+        assert len(scene.files.looked) == 1
+        await asyncio.sleep(0.5)
+        assert await scene.watch.look(token, within=1.0) is PRESENT
+        assert len(scene.files.looked) == 2
+
+    async def test_what_is_suspect_is_looked_at_at_once(self):
+        scene = Scene()
+        token = scene.use(USB)
+        await scene.watch.look(token)
+        scene.files.unmount(USB)
+        for _ in range(5):
+            scene.watch.suspect(token)
+        await asyncio.sleep(0.1)
+        assert scene.news == [("lost", USB)]
+        assert len(scene.files.looked) == 2
 
 
 @in_virtual_time

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import math
 
+import pytest
+
 from millstream.engine.tick import Tick
 from millstream.interfaces.disk import DiskResult, Extent, Hash, Outcome
 from millstream.protocol.infohash import InfoHash
-from millstream.testing import in_virtual_time
+from millstream.testing import in_virtual_time, run_virtual
 
 RESULTS = [
     DiskResult(Hash(InfoHash(bytes(20)), piece, "", (Extent(None, 0, 1),)), Outcome.SUCCESS)
@@ -35,6 +37,9 @@ class Torrent:
 
     def rests_until(self, now):
         return self.rest
+
+    def broke(self, error):
+        self.log.append(f"{self.name} broke {type(error).__name__}")
 
     def gather(self, results):
         self.log.append(f"{self.name} gather {[result.job.piece for result in results]}")
@@ -78,6 +83,57 @@ class TestTick:
             "b output",
             "flush",
         ]
+
+    @pytest.mark.parametrize("phase", ["gather", "process", "request", "output"])
+    def test_one_that_breaks_hinders_no_other(self, phase):
+        run_virtual(self.one_that_breaks_hinders_no_other(phase))
+
+    async def one_that_breaks_hinders_no_other(self, phase):
+        tick, log, (a, b, c) = stage("a", "b", "c")
+
+        def fail(*_):
+            raise ZeroDivisionError
+
+        setattr(b, phase, fail)
+        for torrent in (a, b, c):
+            tick.deliver(torrent, RESULTS[0])
+        await settle()
+        assert log.count("b broke ZeroDivisionError") == 1
+        assert [line for line in log if "c " in line and phase in line]
+        assert log[-1] == "flush"
+
+    def test_one_that_cannot_even_be_stopped_hinders_no_other_either(self, caplog):
+        run_virtual(self.one_that_cannot_even_be_stopped_hinders_no_other_either())
+        assert "could not be stopped" in caplog.text
+
+    async def one_that_cannot_even_be_stopped_hinders_no_other_either(self):
+        tick, log, (a, b) = stage("a", "b")
+
+        def fail(*_):
+            raise ZeroDivisionError
+
+        a.process = a.broke = fail
+        tick.wake(a)
+        tick.wake(b)
+        await settle()
+        assert "b process 0" in log
+
+    async def test_one_that_breaks_in_a_beat_is_left_alone_until_it_is_woken(self):
+        tick, log, (a, b) = stage("a", "b")
+        tick.wake(a)
+        tick.wake(b)
+        await settle()
+
+        def fail(*_):
+            raise ZeroDivisionError
+
+        a.rests_until = fail
+        log.clear()
+        for now in range(3):
+            tick.beat(now)
+            await settle()
+        assert log.count("a broke ZeroDivisionError") == 1
+        assert log.count("b request") == 3
 
     async def test_it_runs_only_when_woken_and_once(self):
         tick, log, (a,) = stage("a")

@@ -28,6 +28,11 @@ def test_a_level_is_read(text):
     assert parse_level(text) == logging.DEBUG
 
 
+@pytest.mark.parametrize("text", ["warn", "WARNING"])
+def test_a_warning_has_two_names(text):
+    assert parse_level(text) == logging.WARNING
+
+
 @pytest.mark.parametrize("text", ["", "loud", "NOTSET", "10", "debug "])
 def test_no_level(text):
     with pytest.raises(ConfigError, match=r"is no log level; these are: debug, info, warning"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from millstream.adapters.daemon.connection import DaemonConnection
 from millstream.adapters.daemon.request import FutureRequest
-from millstream.errors import NetworkError
+from millstream.errors import MalformedFrameError, NetworkError
 from millstream.io_wire.calls import encode_call, parse_call
 from millstream.io_wire.envelope import Frame, Opcode
 
@@ -101,10 +101,21 @@ class _Call(FutureRequest[Json]):
 
     def answered(self, frame: Frame) -> bool:
         """See `connection.Request`."""
-        if len(frame.payload) < _MAX_PROGRESS_LENGTH:
-            told = parse_call(frame.payload)
-            if "ok" not in told and "progress" in told:
-                if self._progress is not None:
-                    self._progress(int(told["progress"]))
-                return False
-        return super().answered(frame)
+        moved = _progress(frame.payload)
+        if moved is None:
+            return super().answered(frame)
+        if self._progress is not None:
+            self._progress(moved)
+        return False
+
+
+def _progress(payload: memoryview) -> int | None:
+    """How far it is, if that is all that is said."""
+    if len(payload) >= _MAX_PROGRESS_LENGTH:
+        return None
+    try:
+        said = parse_call(payload)
+    except MalformedFrameError:
+        return None
+    moved = said.get("progress")
+    return moved if "ok" not in said and isinstance(moved, int) else None

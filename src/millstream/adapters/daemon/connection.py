@@ -140,6 +140,11 @@ class DaemonConnection:
         if self._link is not None:
             self._link.outbox.put(opcode, 0, payload)
 
+    def put_long(self, opcode: Opcode, *payload: Buffer) -> None:
+        """As `put`, in line with what is asked as `long`."""
+        if self._link is not None:
+            self._link.outbox.put_long(opcode, 0, payload)
+
     def ask(
         self, request: Request, opcode: Opcode, payload: Sequence[Buffer], *, long: bool = False
     ) -> int:
@@ -174,7 +179,13 @@ class DaemonConnection:
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-        self._lose(NetworkError("the connection to the io-daemon was closed"))
+        error = NetworkError("the connection to the io-daemon was closed")
+        first, self._first = self._first, None
+        if first is not None:
+            first.set_exception(error)
+            first.exception()  # whether anybody waits or not
+        self.why = error
+        self._lose(error)
 
     # Keeping it.
 
@@ -185,13 +196,8 @@ class DaemonConnection:
             # Nobody was ever there: whoever needs it says so, and may try again.
             self.why, self._keeping, self._first = error, None, None
             first.set_exception(error)
-            first.exception()
+            first.exception()  # whether anybody waits or not
             return
-        except BaseException:
-            self._first = None
-            first.set_exception(NetworkError("the connection to the io-daemon was closed"))
-            first.exception()
-            raise
         self._first = None
         first.set_result(None)
         while True:

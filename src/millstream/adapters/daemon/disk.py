@@ -117,8 +117,8 @@ class BatchingDiskQueue:
         for at in range(0, len(paths), MAX_RELEASED):
             some = [below(directory, path) for path in paths[at : at + MAX_RELEASED]]
             call = {"op": "release", "root": token, "paths": some}
-            # The daemon has no other handles than those of this connection's life.
-            self._daemon.put(Opcode.CALL, encode_call(call))
+            # In line with the batches: those that follow meet the files that are there then.
+            self._daemon.put_long(Opcode.CALL, encode_call(call))
 
     async def drain(self) -> None:
         """See `interfaces.disk.DiskQueue`."""

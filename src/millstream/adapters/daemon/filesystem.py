@@ -12,7 +12,7 @@ from millstream.adapters.daemon.connection import DaemonConnection
 from millstream.adapters.daemon.files_away import root_away
 from millstream.adapters.daemon.lent_path import below, normal_root, split_root
 from millstream.adapters.daemon.request import FutureRequest
-from millstream.errors import NetworkError, StorageError
+from millstream.errors import NetworkError, RootUnavailableError, StorageError
 from millstream.interfaces.disk import Allocation, Extent, Outcome
 from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
 from millstream.io_wire.batches import SpanRecord, pack_spans
@@ -94,7 +94,12 @@ class DaemonFileSystem:
 
     async def rename(self, root: str, path: str, to: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await self._at("rename", root, path, to=below(split_root(root)[1], to))
+        token, directory = split_root(root)
+        old, new = below(directory, path), below(directory, to)
+        try:
+            await self._call_once("rename", root, None, root=token, path=old, to=new)
+        except RefusedCallError as error:
+            raise _storage_error(root, error) from error
 
     async def delete(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
@@ -188,7 +193,14 @@ class DaemonFileSystem:
             raise first
 
     async def _call(self, op: str, place: str, **fields: Any) -> Json:
+        """For what may be done twice: it is, if the daemon went away before it answered."""
+        was_there = self._daemon.is_up
         try:
+            try:
+                return await self._call_once(op, place, None, **fields)
+            except RootUnavailableError:
+                if not was_there:
+                    raise
             return await self._call_once(op, place, None, **fields)
         except RefusedCallError as error:
             raise _storage_error(place, error) from error

@@ -169,6 +169,9 @@ class WebSocket:
             if available < 2:
                 break
             first, length = buffer[begin], buffer[begin + 1]
+            if length & _MASKED:
+                self._lose(NetworkError("a message is masked, as only ours are"))
+                return
             header = 2 if length < 126 else 4 if length == 126 else 10
             if available < header:
                 break
@@ -194,7 +197,6 @@ class WebSocket:
         if not first & _FINAL or first & 0x0F not in {BINARY, CLOSE, PING, PONG} or first & 0x70:
             return f"a frame of WebSocket begins with {first:#04x}"
         if length > (self._max_message if first & 0x0F == BINARY else 125):
-            # A masked one, which is not for clients, is one of these, or nearly empty.
             return f"a message of {length} bytes is too long"
         return ""
 

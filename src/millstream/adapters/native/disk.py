@@ -222,8 +222,8 @@ class NativeDiskQueue:
                     return DiskResult(job, Outcome.HASH_MISMATCH)
                 at = 0
                 for extent in job.extents:
-                    part = job.data[at : at + extent.length]
-                    self._write(job.root, extent, part, may_create=job.may_create)
+                    data = job.data[at : at + extent.length]
+                    self._write(job.root, extent, data, may_create=job.may_create)
                     at += extent.length
                 return DiskResult(job, Outcome.SUCCESS)
             if isinstance(job, Read):

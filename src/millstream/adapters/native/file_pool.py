@@ -35,6 +35,7 @@ class OpenFile:
         "doomed",
         "pool",
         "seen_at",
+        "size",
         "users",
         "writable",
         "write_lock",
@@ -48,6 +49,7 @@ class OpenFile:
         self.writable = writable
         self.users = 0
         self.seen_at = time.monotonic()
+        self.size = os.fstat(descriptor).st_size if writable else 0
         self.doomed = False
 
     def __enter__(self) -> Self:
@@ -103,23 +105,25 @@ class FilePool:
         return path in self._files
 
     def see(self, file: OpenFile, path: str) -> None:
-        """See, now and then, that an open file is still the one at its path.
+        """See, now and then, that an open file is still the one at its path, and did not shrink.
 
-        One that was deleted, replaced or unmounted takes bytes that nobody finds again. Raises
-        FileNotFoundError.
+        One that was deleted, replaced or unmounted takes bytes that nobody finds again; of one that
+        was cut, bytes are gone that were verified. Raises FileNotFoundError.
         """
         now = time.monotonic()
         if now < file.seen_at + SIGHT_INTERVAL:
             return
         file.seen_at = now
         try:
-            is_there = os.path.samestat(self.stat(path), os.fstat(file.descriptor))
+            there, opened = self.stat(path), os.fstat(file.descriptor)
+            if not os.path.samestat(there, opened):
+                raise FileNotFoundError(errno.ENOENT, "another file is at its place")
+            if opened.st_size < file.size:
+                raise FileNotFoundError(errno.ENOENT, "it was cut")
         except OSError:
             self.release(path)
             raise
-        if not is_there:
-            self.release(path)
-            raise FileNotFoundError(errno.ENOENT, "another file is at its place")
+        file.size = opened.st_size
 
     def done(self, file: OpenFile) -> None:
         """One user less."""
