@@ -25,6 +25,10 @@ FAR_ROUND_TRIP = 0.1
 CONNECTIONS = 8
 MOST_RSS = 150_000_000
 MB = 1e6
+HEADER = (
+    *("pieces", "", "MB/s", "speed, of the first", "CPU s/GiB, engine + daemon"),
+    *("peak RSS MB, engine, daemon", "requests to write", "pieces in each"),
+)
 
 
 @dataclass(frozen=True)
@@ -190,9 +194,8 @@ def markdown(outcomes: Sequence[LentOutcome]) -> str:
     lines = [
         "\n## An engine on an io-daemon",
         "",
-        "| pieces | | MB/s | speed, of the first | CPU s/GiB, engine + daemon "
-        "| peak RSS MB, engine, daemon | requests to write | pieces in each |",
-        "|---|---|---|---|---|---|---|---|",
+        "| " + " | ".join(HEADER) + " |",
+        "|" + "---|" * len(HEADER),
     ]
     notes = []
     for outcome in outcomes:

@@ -36,7 +36,7 @@ async def leech(way: str, torrent: str, daemon_port: str, *ports: str) -> None:
         added = await engine.add(source, peers=[f"127.0.0.1:{port}" for port in ports])
         await added.wait_complete()
         seconds = time.perf_counter() - start
-        disk = engine._platform.disk
+        disk = engine._platform.disk  # noqa: SLF001
         if isinstance(disk, BatchingDiskQueue):
             metrics = disk.snapshot().metrics
             asked, writes = metrics.write_batches, metrics.writes
@@ -48,7 +48,7 @@ async def leech(way: str, torrent: str, daemon_port: str, *ports: str) -> None:
 def without_batches(engine: millstream.Engine, daemon: DaemonAddress) -> millstream.Engine:
     """The same engine, but for its disk."""
     disk = UnbatchedDiskQueue(daemon.port, daemon.token, CONFIG.disk)
-    other = millstream.Engine(CONFIG, replace(engine._platform, disk=disk), ROOT)
+    other = millstream.Engine(CONFIG, replace(engine._platform, disk=disk), ROOT)  # noqa: SLF001
     other.roots.set_default(other.roots.add(ROOT, ROOT, ROOT).token)
     return other
 

@@ -23,9 +23,11 @@ class Lender:
 
     Args:
         roots: directories by their tokens.
+        variables: of its environment.
     """
 
-    def __init__(self, roots: dict[str, Path]) -> None:
+    def __init__(self, roots: dict[str, Path], **variables: str) -> None:
+        self._variables = variables | {"MILLSTREAM_TOKEN": TOKEN}
         self._roots = [f"{token}={token}:{path}" for token, path in roots.items()]
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
@@ -41,7 +43,7 @@ class Lender:
             *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"MILLSTREAM_TOKEN": TOKEN},
+            env=os.environ | self._variables,
         )
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE):
@@ -65,9 +67,9 @@ class Lender:
 
 
 @asynccontextmanager
-async def lending(roots: dict[str, Path]) -> AsyncIterator[Lender]:
+async def lending(roots: dict[str, Path], **variables: str) -> AsyncIterator[Lender]:
     """A daemon while the block lasts."""
-    lender = Lender(roots)
+    lender = Lender(roots, **variables)
     await lender.start()
     try:
         yield lender

@@ -12,17 +12,26 @@ from pathlib import Path
 import pytest
 
 from millstream import Engine, EngineConfig, LimitsConfig, Torrent
-from millstream.adapters.daemon import BatchingDiskQueue, DaemonConnection
+from millstream.adapters.daemon import BatchingDiskQueue, DaemonConnection, DaemonNetwork
 from millstream.adapters.daemon import connection as daemon_connection
+from millstream.adapters.daemon.http import DaemonHttp
+from millstream.adapters.daemon.receive_window import FIRST_WINDOW
 from millstream.engine.config import StorageConfig
-from millstream.errors import ConfigError, NetworkError, RootUnavailableError
+from millstream.errors import ConfigError, HttpError, NetworkError, RootUnavailableError
 from millstream.events import TorrentFailed
 from millstream.interfaces.disk import DiskResult, Extent, Outcome, VerifiedWrite
+from millstream.interfaces.http import HttpRequest
 from millstream.presets.daemon import create_daemon_engine
+from millstream.protocol.bencode import encode
+from millstream.protocol.compact import PeerAddress, pack_peers
 from millstream.protocol.infohash import InfoHash
+from millstream.testing.conformance_waiting import until
 
+from .certificates import own_certificate
 from .conftest import LOOPBACK, Share, StartEngine, make_share
 from .lending import Lender, lending, slow_way
+from .raw_web import RawWeb, response
+from .test_announcing import UdpTracker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -65,8 +74,7 @@ def disk_of(engine: Engine) -> BatchingDiskQueue:
 
 
 async def pieces(torrent: Torrent, count: int) -> None:
-    while torrent.status().pieces_have < count:
-        await asyncio.sleep(0.01)
+    await until(lambda: torrent.status().pieces_have >= count, "it had so many pieces")
 
 
 async def test_it_downloads_and_seeds(lender, share, seeding, start_engine, tmp_path):
@@ -140,11 +148,10 @@ async def test_a_daemon_that_stays_away(lender, share, seeding, tmp_path, monkey
         assert isinstance(event.error, RootUnavailableError)
         assert "io-daemon" in str(event.error)
         assert str(event.error).count("not available") == 1
-        with pytest.raises(NetworkError, match="no io-daemon.*refused"):
+        with pytest.raises(NetworkError, match=r"no io-daemon.*refused"):
             await engine._platform.network.resolve("localhost")
         await lender.start()
-        while torrent.error is not None:
-            await asyncio.sleep(0.01)
+        await until(lambda: torrent.error is None, "it went on")
         torrent.add_peer(seed)
         await torrent.wait_complete()
         assert share.stored(tmp_path / "films") == share.content
@@ -161,7 +168,9 @@ async def test_an_engine_that_goes_frees_its_sockets(lender, share, seeding):
         assert stats["ws_connections"] == 1
         # No goodbye, as from a process that is killed.
         disk_of(engine)._daemon._link._socket._socket.shutdown(2)
-        while (await lender.stats())["ws_connections"]:
+        for _ in range(1000):
+            if not (await lender.stats())["ws_connections"]:
+                break
             await asyncio.sleep(0.01)
         stats = await lender.stats()
         assert stats["tcp_sockets"] == stats["tcp_servers"] == stats["udp_sockets"] == 0
@@ -205,6 +214,42 @@ async def test_batches_do_not_wait_for_each_other(lender, tmp_path):
     assert (tmp_path / "films" / "file19").read_bytes() == data
 
 
+async def test_trackers_are_asked_through_the_daemon(lender, share, seeding, tmp_path):
+    """By HTTP and by UDP; each knows the seed, and hears of the daemon's port."""
+    seed = PeerAddress.parse(await seeding())
+    answer = encode({b"interval": 1800, b"peers": pack_peers([seed])})
+    async with (
+        RawWeb(response(answer)) as web,
+        UdpTracker() as udp,
+        create_daemon_engine(CONFIG, daemon=lender.address, roots=["f"]) as engine,
+    ):
+        torrent = await engine.add(share.data, trackers=[f"{web.url}/announce", udp.url])
+        await torrent.wait_complete()
+        assert share.stored(tmp_path / "films") == share.content
+        assert f"port={engine.listen_port}" in web.heads[0]
+        await until(lambda: len(udp.seen) > 1, "the other tracker was asked")
+
+
+async def test_tls_is_the_daemons(lender, tmp_path):
+    """With the certificates that its machine trusts."""
+    tls = own_certificate(tmp_path)
+    async with (
+        RawWeb(response(b"safe"), tls=tls) as web,
+        lending({}, SSL_CERT_FILE=str(tmp_path / "cert.pem")) as trusting,
+    ):
+        for address, is_trusted in ((trusting.address, True), (lender.address, False)):
+            connection = DaemonConnection(address, socket_window=FIRST_WINDOW)
+            client = DaemonHttp(DaemonNetwork(connection), "Millstream/test")
+            asking = client.get(HttpRequest(url=f"{web.url}/x"))
+            if is_trusted:
+                assert (await asking).body == b"safe"
+            else:
+                with pytest.raises(HttpError, match="certificate"):
+                    await asking
+            await connection.close()
+        assert len(web.heads) == 1
+
+
 async def test_who_has_no_token_has_no_daemon(lender):
     daemon = replace(lender.address, token="another token".replace(" ", "-"))
     with pytest.raises(NetworkError, match="token"):
@@ -213,7 +258,7 @@ async def test_who_has_no_token_has_no_daemon(lender):
 
 async def test_where_no_daemon_is(lender):
     await lender.kill()
-    with pytest.raises(NetworkError, match="no io-daemon at 127.0.0.1"):
+    with pytest.raises(NetworkError, match=r"no io-daemon at 127\.0\.0\.1"):
         await create_daemon_engine(CONFIG, daemon=lender.address, roots=["f"]).start()
 
 

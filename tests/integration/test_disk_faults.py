@@ -344,24 +344,6 @@ async def test_a_file_of_the_torrent_is_a_directory(
     assert torrent.status().downloaded < 5 * 16384, "what was there came again"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_directory_without_permission(
-    share: Share, start_engine: StartEngine, seeder: Callable[..., object], tmp_path: Path
-) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    engine = await start_engine(closed)
-    torrent = await engine.add(share.data, peers=[await seeder(share)])
-
-    error = await failure(torrent)
-    assert (error.path, error.errno) == (str(closed / share.name), errno.EACCES)
-
-    closed.chmod(0o700)
-    await torrent.start()
-    await torrent.wait_complete()
-    assert share.stored(closed) == share.content
-
-
 # Files changed by somebody else while they are seeded.
 
 

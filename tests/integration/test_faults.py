@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import os
@@ -387,7 +388,56 @@ async def test_a_process_that_was_stopped_for_a_while(
     assert share.stored(tmp_path / "down") == share.content
 
 
-# A session that is taken.
+# Sessions.
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    path = tmp_path / "small"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        pytest.skip(f"mounting is not allowed here: {result.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+async def save_often(engine: Engine, torrent: Torrent) -> None:
+    """The store may have some room within its file."""
+    for number in range(200):
+        torrent.set_limits(download=100_000 + number, upload=None)
+        await engine.save_session()
+
+
+@pytest.mark.parametrize("name", ["session.db", "session.json"])
+async def test_a_session_on_a_disk_that_is_full(
+    name: str, small_disk: Path, share: Share, tmp_path: Path
+) -> None:
+    """What was saved before stays, torrents go on, and what is new is saved when there is room."""
+    session, filler = small_disk / name, small_disk / "filler"
+    other = make_share(MIB, PIECE_LENGTH, "other")
+    share.store(tmp_path / "down")
+    other.store(tmp_path / "down")
+    async with create_native_engine(QUICK, save_path=tmp_path / "down", session=session) as engine:
+        await (await engine.add(share.data)).wait_complete()
+        await engine.save_session()
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1024)):
+                pass
+        torrent = await engine.add(other.data)
+        await torrent.wait_complete()
+        with pytest.raises(StorageError, match=r"session"):
+            await save_often(engine, torrent)
+        assert torrent.state is TorrentState.SEEDING
+        filler.unlink()
+        await engine.save_session()
+    async with create_native_engine(QUICK, save_path=tmp_path / "down", session=session) as engine:
+        restored = await engine.restore_session()
+        assert {torrent.name for torrent in restored.torrents} == {share.name, other.name}
+        for torrent in restored.torrents:
+            await torrent.wait_complete()
 
 
 @pytest.fixture

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import gzip
-import ipaddress
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import zlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from millstream.adapters.native import http_guard
 from millstream.adapters.native.http import NativeHttp
@@ -26,6 +19,7 @@ from millstream.adapters.native.resolver import MAX_LOOKUPS, Resolver
 from millstream.errors import HttpError, NetworkError
 from millstream.interfaces.http import HttpRequest, HttpResponse
 
+from .certificates import own_certificate
 from .raw_web import RawWeb, response
 
 MIB = 1 << 20
@@ -249,7 +243,7 @@ async def test_of_several_addresses_only_global_ones_are_used(client, monkeypatc
 
 
 async def test_a_certificate_of_nobody_is_refused(client, tmp_path):
-    async with RawWeb(response(b"hello"), tls=_own_certificate(tmp_path)) as web:
+    async with RawWeb(response(b"hello"), tls=own_certificate(tmp_path)) as web:
         text = await failure(client, web.url)
         assert text.startswith("127.0.0.1: its certificate is not accepted")
 
@@ -310,34 +304,3 @@ def test_the_library_is_loaded_by_the_first_request_only():
         "sys.exit('aiohttp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-def _own_certificate(directory: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "cert.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "cert.pem")
-    return context

@@ -372,6 +372,7 @@ async def test_status_pieces_and_peers(
         "peers": 0,
         "seeds": 0,
         "eta": None,
+        "moving": None,
         "error": None,
     }
     assert torrent.piece_states() == bytes(8)

@@ -156,7 +156,7 @@ async def test_how_it_looks_from_outside_and_how_it_ends(seed, tmp_path, number)
         program._process.send_signal(number)
         assert await program.end() == (0 if number != signal.SIGKILL else -9)
         await gone(daemon)
-    assert not list(tmp_path.glob("out/*.new"))
+        assert await program.errors() == ""
 
 
 def looked_at(program: Program) -> tuple[str, list[str]]:

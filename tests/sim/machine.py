@@ -10,7 +10,9 @@ from millstream.adapters.memory import (
     LinkProfile,
     MemoryDiskQueue,
     MemoryFileSystem,
+    MemoryHttp,
     MemorySessionStore,
+    MemoryWeb,
 )
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
@@ -67,6 +69,7 @@ class Machine:
     def __init__(self, swarm: SimulatedSwarm, suffix: str = "") -> None:
         self.swarm = swarm
         self.disk = DiskConfig(incomplete_suffix=suffix)
+        self.web: MemoryWeb | None = None
         self.files = MemoryFileSystem()
         self.store = MemorySessionStore()
         self.faults = Faults(self.files)
@@ -95,7 +98,13 @@ class Machine:
         queue.submit_hash = note
         self.faults = Faults(self.files)
         return create_memory_engine(
-            config, network=host, files=self.faults, save_path=ROOT, session=self.store, disk=queue
+            config,
+            network=host,
+            files=self.faults,
+            save_path=ROOT,
+            session=self.store,
+            disk=queue,
+            http=None if self.web is None else MemoryHttp(self.web, host.address),
         )
 
     def copy(self) -> Machine:

@@ -423,7 +423,7 @@ def test_a_file_is_changed_under_a_seed(how, notices):
                 # The peer is here still, and was told (BEP 54).
                 [link] = peer.engine._members[peer.torrent.info_hash].links.values()
                 had = seed.torrent.status().pieces_have
-                await until(lambda: link.peer.pieces.bit_count() == had, 5)
+                await until(lambda: link.peer.pieces.bit_count() == had, 120)
             assert_honest(seed.torrent, swarm.stored(seed), swarm.content)
             assert seed.torrent.error is None
             seed.torrent.add_peer(other.address)

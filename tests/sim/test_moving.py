@@ -9,7 +9,7 @@ import random
 import pytest
 
 from millstream import TorrentState
-from millstream.adapters.memory import LinkProfile
+from millstream.adapters.memory import LinkProfile, MemoryWeb
 from millstream.core.file_priority import FilePriority
 from millstream.errors import (
     ConfigError,
@@ -19,10 +19,12 @@ from millstream.errors import (
     UnfinishedMoveError,
 )
 from millstream.events import FilesRenamed, PieceFailed, TorrentMoved
+from millstream.protocol import bencode
 from millstream.testing.swarm import ALL, ROOT, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 
 from .machine import Machine, placement_of, right_pieces, until
+from .web_site import WebSite
 
 PIECE = 64 << 10
 LINE = LinkProfile(up=400_000, latency=0.01)
@@ -434,6 +436,126 @@ def test_moves_and_other_changes_one_after_the_other():
             right_pieces(torrent, swarm, machine.files)
 
     scene(story, 11)
+
+
+def test_what_is_left_of_a_torrent_whose_files_somebody_deleted_moves():
+    async def story(swarm, machine, seeder):
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo)
+            await torrent.wait_complete()
+            for index in range(len(SIZES) - 1):
+                await machine.files.delete(ROOT, f"content/{index}")
+            await torrent.move(NEW)
+            await torrent.recheck()
+            await torrent.wait_checked()
+            assert pieces(torrent) == {8}
+            await machine.files.delete(NEW, f"content/{len(SIZES) - 1}")
+            await torrent.move("third")
+            await torrent.recheck()
+            torrent.add_peer(seeder.address)
+            await torrent.wait_complete()
+            assert whole(swarm, machine, "third")
+
+    scene(story, 14, have=ALL)
+
+
+def test_an_engine_that_closes_while_it_goes_on_with_a_move_goes_on_the_next_time():
+    async def story(swarm, machine, seeder):
+        machine.files.set_apart(NEW)
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo)
+            await torrent.wait_complete()
+            machine.faults.delay = 1.0
+            moving = asyncio.create_task(torrent.move(NEW))
+            await asyncio.sleep(3.5)
+            left = machine.copy()
+            moving.cancel()
+        for after in (0.5, 2.5):
+            async with left.boot() as engine:
+                left.faults.delay = 1.0
+                [torrent] = (await engine.restore_session()).torrents
+                await asyncio.sleep(after)
+                assert torrent.state is TorrentState.CHECKING
+                assert torrent.status().moving is not None
+        async with left.boot() as engine:
+            left.faults.delay = 1.0
+            [torrent] = (await engine.restore_session()).torrents
+            await asyncio.sleep(1.5)
+            await torrent.stop()
+            left.faults.delay = 0.0
+            await torrent.start()
+            await torrent.wait_complete()
+            assert torrent.save_path == NEW
+            assert whole(swarm, left, NEW)
+            assert left.tree() == {}
+
+    scene(story, 15, have=ALL)
+
+
+def test_files_that_another_torrent_uses_stay_where_they_were_copied_from():
+    async def story(swarm, machine, seeder):
+        machine.files.set_apart(NEW)
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo)
+            twin = await engine.add(swarm._make_torrent(PIECE, {b"private": 1}))
+            await twin.wait_complete()
+            await torrent.wait_complete()
+            await torrent.move(NEW)
+            assert whole(swarm, machine)
+            assert whole(swarm, machine, NEW)
+            await twin.recheck()
+            await twin.wait_complete()
+            assert len(pieces(twin)) == swarm.geometry.piece_count
+
+    scene(story, 16, have=ALL)
+
+
+def test_files_that_somebody_deletes_while_they_are_renamed():
+    async def story(swarm, machine, seeder):
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo)
+            await torrent.wait_complete()
+            leech = await swarm.add(knows=[])
+            await machine.files.delete(ROOT, "content/1")
+            leech.torrent.add_peer(address_of(engine))
+            await until(lambda: torrent.state is TorrentState.DOWNLOADING)
+            await torrent.rename_folder("content", "other")
+            await until(lambda: not torrent._session.disk.arranging.locked())
+            right_pieces(torrent, swarm, machine.files)
+            assert pieces(torrent) >= {0, 5, 6, 7, 8} - {1, 2, 3, 4}
+            torrent.add_peer(seeder.address)
+            await torrent.wait_complete()
+            await swarm.wait_complete(leech)
+
+    scene(story, 17, have=ALL)
+
+
+def test_web_seeds_go_on_where_the_files_are():
+    async def story(swarm, machine, seeder):
+        machine.files.set_apart(NEW)
+        machine.web = MemoryWeb()
+        files = {f"/{path}": swarm.content[at : at + size] for path, at, size in places(swarm)}
+        WebSite(machine.web, files, rate=40_000)
+        torrent_file = bencode.decode(swarm._make_torrent(PIECE, {}))
+        torrent_file[b"url-list"] = b"http://web.test/"
+        async with machine.boot() as engine:
+            torrent = await engine.add(bencode.encode(torrent_file))
+            await until(lambda: pieces(torrent))
+            machine.faults.delay = 0.4
+            for root in (NEW, ROOT, NEW):
+                await torrent.move(root)
+                await asyncio.sleep(1)
+            await torrent.wait_complete()
+            assert whole(swarm, machine, NEW)
+            assert torrent.status().wasted == 0
+
+    def places(swarm):
+        at = 0
+        for path, size in swarm._lengths.items():
+            yield path, at, size
+            at += size
+
+    scene(story, 18)
 
 
 def test_the_parts_file_moves_as_well():

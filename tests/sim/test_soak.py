@@ -236,7 +236,7 @@ def count(home: Household, engines: list[Engine]) -> dict[str, object]:
     ours = Counter(
         f"{type(each).__module__}.{type(each).__qualname__}"
         for each in gc.get_objects()
-        if type(each).__module__.startswith("millstream.")
+        if str(type(each).__module__).startswith("millstream.")
     )
     return {
         "tasks": sorted(task.get_coro().__qualname__ for task in asyncio.all_tasks()),

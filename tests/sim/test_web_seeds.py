@@ -279,7 +279,7 @@ def test_several_web_seeds_share_the_work():
             check(files, content)
             assert all(status.downloaded > 4 * MIB for status in torrent.web_seeds())
             assert sum(status.downloaded for status in torrent.web_seeds()) == 16 * MIB
-            assert now() < 1.5 * 16 / 3  # each has MAX_RUNS connections
+            assert now() < 1.6 * 16 / 3  # each has MAX_RUNS connections, and one is the last to end
 
     run_virtual(story, seed=4)
 
@@ -680,6 +680,7 @@ def test_corrupt_data_is_traced_to_its_web_seed_which_is_never_used_again():
             files.write_file("memory", content.name, b"")
             await torrent.recheck()
             await torrent.wait_checked()
+            await torrent.start()
             await torrent.wait_complete()
             assert sum(path == "/content.bin" for _, path, _ in liar.asked) == asked
 

@@ -82,7 +82,7 @@ class Engine:
         self._torrents: dict[InfoHash, Torrent] = {}
         rng = random.Random(config.seed)
         peer_id = make_peer_id(rng)
-        self.roots = StorageRootManager(rng, platform.files.root)
+        self.roots = StorageRootManager(random.Random(config.seed), platform.files.root)
         self.roots.repointed = self._root_repointed
         self._listeners = Listeners()
         self._tick = Tick(platform.disk)

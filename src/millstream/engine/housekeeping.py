@@ -173,10 +173,12 @@ class Housekeeping:
                 free = self._root_watch.free(token)
                 if free is not None and free >= error.needed and not self._root_watch.full(token):
                     self._start(member)
-            elif isinstance(error, RootUnavailableError):
+            elif isinstance(error, RootUnavailableError) and self._is_there(member):
                 # It was away for a moment, and came back between two looks.
-                if self._root_watch.state(member.root.token) is RootState.PRESENT:
-                    self._start(member)
+                self._start(member)
+
+    def _is_there(self, member: Membership) -> bool:
+        return self._root_watch.state(member.root.token) is RootState.PRESENT
 
     def _start(self, member: Membership) -> None:
         task = asyncio.get_running_loop().create_task(self._go_on(member))

@@ -120,17 +120,25 @@ class Moving:
 
     async def _switch(self, relocation: Relocation) -> None:
         """All files are at the new root: let nobody look for them at the old one."""
+        identity: str | None = None
+        with suppress(StorageError):
+            # Also for a torrent of which nothing is there: where it is it is no disk that is gone.
+            await self._files.make_directory(relocation.to_root, "")
+            identity = await self._files.identify(relocation.to_root)
         await self._disk.hold_reads()
         placement = self._disk.placement
         placement.root = relocation.to_root
-        self._arrive(placement)
+        root = self._arrive(placement)
+        if identity is not None:
+            self._roots.set_identity(root.token, identity)
         self._arrangement.note(moving_to=None, moved_from=relocation.root)
 
-    def _arrive(self, placement: Placement) -> None:
+    def _arrive(self, placement: Placement) -> StorageRoot:
         member = self._arrangement.member
         root = self._roots.for_path(placement.root)
         self._roots.assign(member.info_hash, root.token)
         member.changed()
+        return root
 
     async def _clear_up(self, relocation: Relocation) -> None:
         """Delete what was copied, once it is stored that it was.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -18,18 +19,17 @@ from millstream.io_daemon.file_calls import FileCalls
 from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.io_session import IoSession
 from millstream.io_daemon.lent_roots import LentRoots
-from millstream.io_wire.envelope import MAX_MESSAGE
+from millstream.io_daemon.web_socket import GOING_AWAY
 from millstream.logging.component_logger import component_logger
 
 _LOG = component_logger("io_daemon")
 
 # Clients at a time; each may bring a message of 64 MiB, and most computers have one engine.
 MAX_CLIENTS = 16
-# Seconds between pings; one that goes unanswered for half of that ends the connection. A client that
-# is merely slow has 30 s for what is on its way to it: the original's Android server gives 60.
-HEARTBEAT = 60.0
-# Seconds for a client to say goodbye, too.
-GOODBYE_TIME = 1.0
+# Seconds for clients to say goodbye, too.
+GOODBYE_TIME = 2.0
+
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
 class IoServer:
@@ -59,34 +59,34 @@ class IoServer:
         self._roots = roots
         self._network = NativeNetwork()
         self._calls = IoCalls(files, self._network, lambda: roots_view(roots), stats)
-        self._sessions: dict[web.WebSocketResponse, IoSession] = {}
+        self._sessions: dict[IoSession, asyncio.Task[Any] | None] = {}
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve a client until it goes. Raises Refusal."""
         if len(self._sessions) >= MAX_CLIENTS:
             raise Refusal(503, "TooManyClients", f"{MAX_CLIENTS} are connected already")
-        response = web.WebSocketResponse(
-            heartbeat=HEARTBEAT, max_msg_size=MAX_MESSAGE, compress=False, decode_text=False
-        )
-        if not response.can_prepare(request).ok:
-            raise Refusal(426, "WebSocketOnly", "ask for an upgrade to a WebSocket")
         transport = request.transport
-        if transport is None:
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            raise Refusal(426, "WebSocketOnly", "ask for an upgrade to a WebSocket")
+        if not isinstance(transport, asyncio.Transport):
             raise Refusal(400, "Gone", "the connection is lost")
         session = IoSession(
-            response,
             lambda token: self._gate.check_token(token, request.remote),
             self._counters,
             self._batches,
             self._calls,
             self._network,
-            transport.abort,
         )
-        self._sessions[response] = session
+        running = asyncio.current_task()
+        self._sessions[session] = running
         self._counters.ws_connections += 1
+        response = web.StreamResponse(status=101, headers=_agreement(request))
         try:
+            # What comes from now on is not for aiohttp. Nothing has come yet: a client must wait for
+            # the answer before it says more (RFC 6455, section 4.1).
+            transport.pause_reading()
             await response.prepare(request)
-            await session.run()
+            await session.run(transport.get_extra_info("socket").dup())
         except Exception:
             if not response.prepared:
                 raise
@@ -94,23 +94,29 @@ class IoServer:
             _LOG.exception("a client of /io failed")
         finally:
             self._counters.ws_connections -= 1
-            del self._sessions[response]
+            del self._sessions[session]
+        response.force_close()
         return response
 
     def tell_roots(self) -> None:
         """The roots have changed: tell who is connected."""
-        for session in self._sessions.values():
+        for session in self._sessions:
             session.tell_roots({"roots": roots_view(self._roots)})
 
     async def close(self) -> None:
         """Say goodbye to everybody."""
-        await asyncio.gather(*[_say_goodbye(response) for response in self._sessions])
+        running = [task for task in self._sessions.values() if task is not None]
+        for session in self._sessions:
+            session.end(GOING_AWAY)
+        if running:
+            await asyncio.wait(running, timeout=GOODBYE_TIME)
 
 
-async def _say_goodbye(response: web.WebSocketResponse) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(GOODBYE_TIME):
-            await response.close(code=1001, message=b"the io-daemon ends")
+def _agreement(request: web.BaseRequest) -> dict[str, str]:
+    """The headers with which an upgrade is accepted (RFC 6455, section 4.2.2)."""
+    key = request.headers["Sec-WebSocket-Key"].encode()
+    accept = base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()
+    return {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
 
 
 def roots_view(roots: LentRoots) -> list[dict[str, Any]]:

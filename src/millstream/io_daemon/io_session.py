@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-
-from aiohttp import WSMsgType, web
 
 from millstream.errors import MalformedFrameError, NetworkError
 from millstream.http_server.refusal import Refusal
@@ -19,6 +18,7 @@ from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.outbox import Outbox
 from millstream.io_daemon.socket_table import SocketTable, Streams
 from millstream.io_daemon.stream_socket import SEND_WINDOW
+from millstream.io_daemon.web_socket import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, WebSocket
 from millstream.io_wire.batches import unpack_spans, unpack_writes
 from millstream.io_wire.calls import encode_call, parse_call
 from millstream.io_wire.envelope import MAX_MESSAGE, VERSION, Frame, Opcode, split_message
@@ -41,8 +41,12 @@ AUTH_TIME = 15.0
 # Calls in progress; more are refused.
 MAX_CALLS = 256
 
-# RFC 6455, section 7.4.1.
-_POLICY_VIOLATION = 1008
+# The longest message before the token was right: hellos and tokens are short.
+MAX_FIRST_MESSAGE = 64 << 10
+
+# Seconds for what waits to be sent when it ends, and for the client to go, too.
+LAST_WORDS_TIME = 5.0
+GOODBYE_TIME = 1.0
 
 _LOG = component_logger("io_daemon")
 
@@ -55,33 +59,32 @@ class IoSession:
     """Serves one connection.
 
     Args:
-        socket: the WebSocket, prepared before `run`.
         check_token: raises Refusal.
         counters: what is lent.
         batches: carries out batches.
         calls: carries out calls.
         network: gives streams.
-        abort: ends the connection at once.
     """
 
     def __init__(
         self,
-        socket: web.WebSocketResponse,
         check_token: Callable[[str], None],
         counters: Counters,
         batches: DiskBatches,
         calls: IoCalls,
         network: Streams,
-        abort: Callable[[], None],
     ) -> None:
-        self._socket = socket
-        self._abort = abort
+        self._socket: WebSocket | None = None
+        self._is_own = False  # whether the memory of the message in hand may be kept
+        # The code that the client is told, None if it knows already; and why.
+        self._ended: asyncio.Future[tuple[int | None, str]]
+        self._ended = asyncio.get_running_loop().create_future()
         self._check_token = check_token
         self._counters = counters
         self._batches = batches
         self._calls = calls
         self._network = network
-        self._outbox = Outbox(socket.send_bytes, self._full_changed)
+        self._outbox = Outbox(self._send, self._full_changed)
         self._hello: Hello | None = None
         self._said_hello = False
         self._packed = False
@@ -89,30 +92,41 @@ class IoSession:
         self._table: SocketTable | None = None
         self._tasks: dict[asyncio.Task[None], tuple[int, Task]] = {}
         self._batch_bytes = 0
-        self._room = asyncio.Event()
 
-    async def run(self) -> None:
-        """Until the client goes, or has to."""
+    async def run(self, connected: socket.socket) -> None:
+        """Until the client goes, or has to.
+
+        Args:
+            connected: to the client, after the handshake; non-blocking, and closed at the end.
+        """
+        web_socket = WebSocket(connected, self._receive, self.end, MAX_FIRST_MESSAGE)
+        self._socket = web_socket
         sending = asyncio.ensure_future(self._outbox.run())
         sending.add_done_callback(self._sending_ended)
-        deadline = asyncio.get_running_loop().call_later(AUTH_TIME, self._abort)
-        code = 1000
+        deadline = asyncio.get_running_loop().call_later(AUTH_TIME, self._time_is_over)
+        code: int | None = None
+        why = ""
         try:
-            await self._receive_all(deadline)
-        except _EndError as error:
-            self._outbox.put(Opcode.ERROR, 0, str(error).encode())
-            code = _POLICY_VIOLATION
+            code, why = await self._ended
+            if code is not None and why:
+                self._outbox.put(Opcode.ERROR, 0, why.encode())
         finally:
             deadline.cancel()
             self._free()
             self._outbox.close()
             with suppress(Exception):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(LAST_WORDS_TIME):
                     await sending
             sending.cancel()
             with suppress(Exception):
-                async with asyncio.timeout(1):
-                    await self._socket.close(code=code)
+                async with asyncio.timeout(GOODBYE_TIME):
+                    await web_socket.close(NORMAL if code is None else code, why)
+            web_socket.abort()
+
+    def end(self, code: int | None, why: str = "") -> None:
+        """End it: with a code of RFC 6455 for the client, or None if it is gone; and why."""
+        if not self._ended.done():
+            self._ended.set_result((code, why))
 
     def tell_roots(self, roots: dict[str, Any]) -> None:
         """The roots have changed."""
@@ -128,39 +142,52 @@ class IoSession:
 
     def _sending_ended(self, sending: asyncio.Future[None]) -> None:
         if not sending.cancelled() and sending.exception() is not None:
-            # The connection is lost; whoever reads from it is about to learn that.
-            self._abort()
+            self.end(None)
+
+    def _time_is_over(self) -> None:
+        """Who has not said the token by now is not worth a goodbye."""
+        if self._table is None and self._socket is not None:
+            self._socket.abort()
+            self.end(None)
+
+    async def _send(self, message: bytes) -> None:
+        if self._socket is not None:
+            await self._socket.send(message)
 
     def _full_changed(self) -> None:
-        self._room.set()
+        self._make_room()
         if self._table is not None:
             self._table.update_reading()
 
     # Messages.
 
-    async def _receive_all(self, deadline: asyncio.TimerHandle) -> None:
-        async for message in self._socket:
-            if message.type is WSMsgType.ERROR:
-                return  # no WebSocket, or too long a message: the client was told
-            if message.type is not WSMsgType.BINARY:
-                raise _EndError("messages are binary")
-            await self._receive(memoryview(message.data))
-            if self._table is not None:
-                deadline.cancel()
-
-    async def _receive(self, message: memoryview) -> None:
+    def _receive(self, message: memoryview, is_own: bool) -> None:
+        self._is_own = is_own
         try:
             for frame in split_message(message, packed=self._packed):
                 self._handle(frame)
+        except _EndError as error:
+            self.end(POLICY_VIOLATION, str(error))
         except MalformedFrameError as error:
             if self._packed:
                 # What came after it in the message is lost, perhaps a part of a stream.
-                raise _EndError(str(error)) from None
-            self._outbox.put(Opcode.ERROR, 0, str(error).encode())
+                self.end(POLICY_VIOLATION, str(error))
+            else:
+                self._outbox.put(Opcode.ERROR, 0, str(error).encode())
+        except Exception:  # noqa: BLE001 - the last resort: one client must not end the others
+            _LOG.exception("a client of /io failed")
+            self.end(INTERNAL_ERROR)
         # Also who asks and does not read the answers has to wait.
-        while max(self._batch_bytes, self._outbox.waiting_bytes) > BATCH_WINDOW:
-            self._room.clear()
-            await self._room.wait()
+        if self._socket is not None and (self._ended.done() or not self._has_room()):
+            self._socket.pause()
+
+    def _has_room(self) -> bool:
+        return max(self._batch_bytes, self._outbox.waiting_bytes) <= BATCH_WINDOW
+
+    def _make_room(self) -> None:
+        """Some of what waited is done: go on, if that is enough."""
+        if self._socket is not None and not self._ended.done() and self._has_room():
+            self._socket.resume()
 
     def _handle(self, frame: Frame) -> None:
         if frame.version != VERSION:
@@ -209,6 +236,8 @@ class IoSession:
         window = hello.socket_window if hello is not None and credit else None
         self._table = SocketTable(self._network, self._outbox, self._counters, window)
         self._outbox.put(Opcode.AUTH_RESULT, frame.request, AuthResult(True).encode())
+        if self._socket is not None:
+            self._socket.max_message = MAX_MESSAGE
 
     def _carry_out(self, frame: Frame, table: SocketTable) -> None:
         handler = table.handlers.get(frame.opcode)
@@ -217,7 +246,9 @@ class IoSession:
             return
         match frame.opcode:
             case Opcode.WRITE_BATCH | Opcode.WRITE_EXISTING_BATCH:
-                writes = unpack_writes(frame.payload)
+                # The data is needed for longer than the message.
+                kept = frame.payload if self._is_own else memoryview(bytes(frame.payload))
+                writes = unpack_writes(kept)
                 length = sum(len(record.data) for record in writes.records)
                 self._counters.bytes_written += length
                 answer = self._promise(Opcode.WRITE_RESULTS, frame.request, length)
@@ -252,8 +283,8 @@ class IoSession:
 
         def answer(parts: Parts) -> None:
             self._batch_bytes -= length
-            self._room.set()
             self._outbox.put_parts(opcode, request, parts)
+            self._make_room()
 
         return answer
 

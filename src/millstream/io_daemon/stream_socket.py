@@ -32,8 +32,8 @@ SEND_WINDOW = 256 << 10
 # The same of a client that knows of no credit; beyond, the socket is closed rather than anything lost.
 MAX_UNSENT_WITHOUT_CREDIT = 16 << 20
 
-# Shorter data is copied, so that it can be joined, and so that it does not keep its whole message.
-COPIED_LENGTH = 16 << 10
+# Shorter data may be joined with what follows.
+JOINED_LENGTH = 16 << 10
 
 # Seconds for a handshake of TLS.
 TLS_TIME = 30.0
@@ -123,7 +123,7 @@ class StreamSocket:
         self.update_reading()
 
     def send(self, data: memoryview) -> None:
-        """Send; raises NetworkError if the client had no credit for it."""
+        """Send a copy of it; raises NetworkError if the client had no credit for it."""
         most = SEND_WINDOW if self._uses_credit else MAX_UNSENT_WITHOUT_CREDIT
         if self._uncredited + len(data) > most:
             raise NetworkError(f"socket {self.number} was sent more than its credit of {most}")
@@ -134,10 +134,10 @@ class StreamSocket:
             self.update_reading()
         if self._tls is not None:
             self._encrypt(data)
-        elif len(data) <= COPIED_LENGTH:
+        elif len(data) <= JOINED_LENGTH:
             self._connection.write(bytes(data))
         else:
-            self._connection.write_many([data], self._give_credit)
+            self._connection.write_many([bytes(data)], self._give_credit)
         self._give_credit()
 
     def add_credit(self, length: int) -> None:

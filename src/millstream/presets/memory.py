@@ -59,8 +59,7 @@ def create_memory_engine(
         network = MemoryNetwork(random.Random(config.seed)).host("127.0.0.1")
     platform = Platform(
         network=network,
-        disk=disk
-        or MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate),
+        disk=disk or MemoryDiskQueue(files, config.disk, latency=disk_latency, rate=disk_rate),
         files=files,
         cryptography=MemoryCryptography(random.Random(config.seed)),
         clock=clock or MemoryClock(),

@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +26,8 @@ def _list_a_directory() -> None:
 
 
 def _write_a_file() -> None:
-    # mkstemp asks again and again where it is refused.
-    path = Path(tempfile.gettempdir(), f"millstream-attempt-{os.getpid()}")
+    # tempfile would look for a directory where it may write, and find none.
+    path = Path(os.environ.get("TMPDIR") or "/tmp", f"millstream-attempt-{os.getpid()}")  # noqa: S108
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     path.unlink()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,6 +31,5 @@ def preload(names: Iterable[str]) -> None:
             if not found.name.endswith(".__main__"):
                 with suppress(ImportError):
                     importlib.import_module(found.name)
-    # The first reads /etc/localtime, the second writes and removes a file.
+    # It reads /etc/localtime once.
     time.localtime()
-    tempfile.gettempdir()

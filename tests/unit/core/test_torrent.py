@@ -79,7 +79,7 @@ def test_what_was_checked_decides_what_is_done():
 
 def test_a_way_that_there_is_not_is_refused():
     with pytest.raises(LocalProtocolError):
-        TorrentStage().machine.set_state(TorrentState.ERROR)
+        TorrentStage(have="    ").machine.set_state(TorrentState.FETCHING_METADATA)
 
 
 def test_the_same_state_is_no_news():

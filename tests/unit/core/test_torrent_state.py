@@ -17,7 +17,7 @@ S, Q, M, C, D, U, E = (
     TorrentState.ERROR,
 )
 ALLOWED = {
-    *[(S, Q), (S, M), (S, C), (S, D), (S, U)],
+    *[(S, Q), (S, M), (S, C), (S, D), (S, U), (S, E)],
     *[(Q, S), (Q, M), (Q, C), (Q, D), (Q, U), (Q, E)],
     *[(M, S), (M, Q), (M, C), (M, E)],
     *[(C, S), (C, Q), (C, D), (C, U), (C, E)],

@@ -24,7 +24,7 @@ async def work(done, *, fails=False):
 def test_it_gives_what_the_work_gives():
     async def story():
         assert await unbroken(work([])) == 7
-        with pytest.raises(ValueError):  # noqa: PT011 - its own
+        with pytest.raises(ValueError):
             await unbroken(work([], fails=True))
 
     run_virtual(story())

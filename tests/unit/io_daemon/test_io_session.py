@@ -155,7 +155,7 @@ async def test_a_short_frame_that_is_a_whole_message_does_not(url):
 async def test_text_is_no_message(client):
     await client.socket.send_str("hello")
     await client.receive(Opcode.ERROR)
-    assert await client.ended() == 1008
+    assert await client.ended() == 1003
 
 
 async def test_a_message_that_is_too_long_is_not_buffered(url, daemon):

@@ -6,6 +6,8 @@ import pytest
 
 from millstream.adapters.daemon.address import DaemonAddress
 
+SECRET = "secret" * 2
+
 
 @pytest.mark.parametrize(
     ("fields", "text", "host"),
@@ -17,7 +19,7 @@ from millstream.adapters.daemon.address import DaemonAddress
     ],
 )
 def test_it_is_named(fields, text, host):
-    address = DaemonAddress(token="secret", **fields)
+    address = DaemonAddress(token=SECRET, **fields)
     assert str(address) == text
     assert address.http_host == host
 
@@ -25,10 +27,10 @@ def test_it_is_named(fields, text, host):
 def test_a_socket_that_is_connected():
     one, other = socket.socketpair()
     with one, other:
-        address = DaemonAddress(token="secret", connected=one)
+        address = DaemonAddress(token=SECRET, connected=one)
         assert "socket" in str(address)
         assert address.http_host == "localhost"
 
 
 def test_the_token_is_not_shown():
-    assert "secret" not in repr(DaemonAddress(token="secret", port=1))
+    assert SECRET not in repr(DaemonAddress(token=SECRET, port=1))

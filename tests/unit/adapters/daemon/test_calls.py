@@ -17,8 +17,8 @@ def calls(daemon):
 
 async def asking(daemon, coroutine):
     task = asyncio.ensure_future(coroutine)
-    while not daemon.asked:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
     _, opcode, payload = daemon.asked[-1]
     assert opcode is Opcode.CALL
     return task, parse_call(memoryview(payload))

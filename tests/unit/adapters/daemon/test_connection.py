@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,8 @@ from millstream.errors import NetworkError
 from millstream.io_wire.envelope import Frame, Opcode
 from millstream.testing import run_virtual
 
-ADDRESS = DaemonAddress(token="x", port=1234)
+TOKEN = "x" * 16
+ADDRESS = DaemonAddress(token=TOKEN, port=1234)
 
 
 class Link:
@@ -203,7 +205,7 @@ def test_it_comes_back_by_itself(links):
         assert daemon.is_up
         assert observer.news == ["found", "lost", "found"]
         times = [start, *links.attempts[1:]]
-        waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        waits = [later - earlier for earlier, later in pairwise(times)]
         assert waits == pytest.approx([*RECONNECT_DELAYS, *[RECONNECT_DELAYS[-1]] * 2])
         await daemon.close()
 
@@ -259,7 +261,7 @@ def test_closed_while_it_connects(links):
 
 def test_a_socket_that_was_brought_along_has_no_successor(links):
     async def main():
-        daemon = DaemonConnection(DaemonAddress(token="x", connected=object()))
+        daemon = DaemonConnection(DaemonAddress(token=TOKEN, connected=object()))
         await daemon.ready()
         await lose(links.opened[0])
         with pytest.raises(NetworkError, match="gone"):

@@ -32,9 +32,7 @@ class Disk:
         data = bytes(length)
         extents = (Extent(path, 0, length),)
         digest = hashlib.sha1(data).digest()
-        self.queue.submit_write(
-            VerifiedWrite(TORRENT, 0, "f", memoryview(data), digest, extents)
-        )
+        self.queue.submit_write(VerifiedWrite(TORRENT, 0, "f", memoryview(data), digest, extents))
 
     def read(self, length):
         into = memoryview(bytearray(length))

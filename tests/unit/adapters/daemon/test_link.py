@@ -18,7 +18,8 @@ from millstream.io_wire.envelope import (
 from millstream.io_wire.handshake import Auth, AuthResult, Feature, Hello
 from millstream.testing import run_virtual
 
-ADDRESS = DaemonAddress(token="the token", port=1234)
+TOKEN = "the token " * 2
+ADDRESS = DaemonAddress(token=TOKEN, port=1234)
 HELLO = encode_frame(
     Opcode.SERVER_HELLO, 0, Hello(Feature.PACKED | Feature.CREDIT, 1 << 20, 500, 600).encode()
 )
@@ -77,7 +78,7 @@ def opened(monkeypatch):
     monkeypatch.setattr(module, "upgrade", upgrade)
     monkeypatch.setattr(module, "WebSocket", Socket)
 
-    async def open_with(*answers, received=lambda frame: None):
+    async def open_with(*answers, received=lambda _frame: None):
         Socket.answers = answers
         return await open_link(ADDRESS, 4000, received)
 
@@ -94,7 +95,7 @@ def test_hello_and_token(opened):
         assert said == Hello(Feature.PACKED | Feature.CREDIT, MAX_MESSAGE, 4000, 0)
         (frame,) = split_message(memoryview(auth), packed=True)
         assert frame.opcode == Opcode.AUTH
-        assert Auth.parse(frame.payload) == Auth("the token")
+        assert Auth.parse(frame.payload) == Auth(TOKEN)
         assert (link.hello.socket_window, link.hello.batch_window) == (500, 600)
         assert link.round_trip == 0.5
 

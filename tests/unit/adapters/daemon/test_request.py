@@ -35,11 +35,11 @@ async def test_what_cannot_be_understood(error, words):
 
 
 async def test_no_answer():
-    request = FutureRequest(lambda frame: 1)
+    request = FutureRequest(lambda _frame: 1)
     request.failed(NetworkError("gone"))
     request.failed(NetworkError("gone twice"))
     assert request.answered(FRAME), "too late"
-    with pytest.raises(NetworkError, match="gone$"):
+    with pytest.raises(NetworkError, match=r"gone$"):
         await request.done
 
 

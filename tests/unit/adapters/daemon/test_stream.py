@@ -40,9 +40,7 @@ class Stream(DaemonStream):
     def __init__(self, daemon, credit=100):
         self.forgotten = []
         room = WindowRoom(lambda: 0.0, lambda: 0.0)
-        super().__init__(
-            daemon, 7, REMOTE, credit, ReceiveWindow(room), self.forgotten.append
-        )
+        super().__init__(daemon, 7, REMOTE, credit, ReceiveWindow(room), self.forgotten.append)
         self.daemon = daemon
         self.handler = Handler()
 

@@ -12,7 +12,8 @@ from millstream.adapters.daemon.address import DaemonAddress
 from millstream.adapters.daemon.upgrade import MAX_HEAD_LENGTH, connect, upgrade
 from millstream.errors import NetworkError
 
-ADDRESS = DaemonAddress(token="x", port=1234)
+TOKEN = "x" * 16
+ADDRESS = DaemonAddress(token=TOKEN, port=1234)
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -64,17 +65,17 @@ async def test_an_answer_and_what_comes_behind_it():
 )
 async def test_who_is_no_daemon(answer, words):
     with pytest.raises(NetworkError, match=words):
-        await asked(lambda key: [answer])
+        await asked(lambda _key: [answer])
 
 
 async def test_nobody_is_there(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(NetworkError, match="no io-daemon at 127.0.0.1:.*refused"):
-            await connect(DaemonAddress(token="x", port=port))
+        with pytest.raises(NetworkError, match=r"no io-daemon at 127\.0\.0\.1:.*refused"):
+            await connect(DaemonAddress(token=TOKEN, port=port))
     with pytest.raises(NetworkError, match="No such file"):
-        await connect(DaemonAddress(token="x", unix_socket=str(tmp_path / "none")))
+        await connect(DaemonAddress(token=TOKEN, unix_socket=str(tmp_path / "none")))
 
 
 async def test_a_unix_socket(tmp_path):
@@ -82,14 +83,14 @@ async def test_a_unix_socket(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
-        with await connect(DaemonAddress(token="x", unix_socket=path)) as connected:
+        with await connect(DaemonAddress(token=TOKEN, unix_socket=path)) as connected:
             assert not connected.getblocking()
 
 
 async def test_a_socket_that_is_connected_is_used_once():
     near, far = socket.socketpair()
     with far:
-        address = DaemonAddress(token="x", connected=near)
+        address = DaemonAddress(token=TOKEN, connected=near)
         assert await connect(address) is near
         near.close()
         with pytest.raises(NetworkError, match="no other"):

@@ -8,6 +8,7 @@ import pytest
 
 from millstream.adapters.daemon import web_socket
 from millstream.adapters.daemon.web_socket import RECEIVE_BUFFER_LENGTH, WebSocket, frame_header
+from millstream.testing import conformance_waiting as waiting
 
 MAX_MESSAGE = 4 << 20
 
@@ -66,9 +67,7 @@ async def ends():
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
+    await waiting.until(condition, "it happened")
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65535, 65536])
