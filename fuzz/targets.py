@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import encryption, formats, io_wire, native_host, peers, records, trackers
+from . import daemon_http, encryption, formats, io_wire, native_host, peers, records, trackers
 from .target import Target
 
 TARGETS: dict[str, Target] = {
@@ -14,6 +14,7 @@ TARGETS: dict[str, Target] = {
         *trackers.TARGETS,
         *records.TARGETS,
         *io_wire.TARGETS,
+        *daemon_http.TARGETS,
         *native_host.TARGETS,
     )
 }

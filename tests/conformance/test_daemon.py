@@ -18,7 +18,7 @@ from millstream.adapters.daemon import (
     DaemonNetwork,
 )
 from millstream.adapters.daemon.http import DaemonHttp
-from millstream.adapters.daemon.receive_window import FIRST_WINDOW
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.interfaces.disk import DiskConfig
 from millstream.io_daemon.config import IoDaemonConfig
 from millstream.io_daemon.server import IoDaemon

@@ -86,3 +86,4 @@ async def native_host(
         await process.wait()
         # Whom it started may still have its pipes for a moment.
         process._transport.close()  # type: ignore[attr-defined]
+        await asyncio.sleep(0)

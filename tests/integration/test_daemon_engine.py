@@ -15,7 +15,7 @@ from millstream import Engine, EngineConfig, LimitsConfig, Torrent
 from millstream.adapters.daemon import BatchingDiskQueue, DaemonConnection, DaemonNetwork
 from millstream.adapters.daemon import connection as daemon_connection
 from millstream.adapters.daemon.http import DaemonHttp
-from millstream.adapters.daemon.receive_window import FIRST_WINDOW
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.engine.config import StorageConfig
 from millstream.errors import ConfigError, HttpError, NetworkError, RootUnavailableError
 from millstream.events import TorrentFailed

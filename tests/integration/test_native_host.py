@@ -251,6 +251,26 @@ async def test_what_makes_no_sense_is_answered(home):
         assert (await client.ask("handshake", **HELLO))["ok"], "it goes on"
 
 
+async def test_links_come_from_the_desktop(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    link = "magnet:?xt=urn:btih:" + "ab" * 20
+    async with native_host(home) as client:
+        await client.ask("handshake", **HELLO)
+        code, _, err = await run("native-host", "open", link)
+        assert (code, err) == (0, "")
+        assert await client.receive() == {"event": "MagnetAdded", "payload": {"link": link}}
+        (tmp_path / "é.torrent").write_bytes(b"d4:infode" + bytes(600_000))
+        code, _, err = await run("native-host", "open", tmp_path / "é.torrent")
+        assert (code, err) == (0, "")
+        event = await client.receive()
+        assert (event["event"], event["payload"]["name"]) == ("TorrentAdded", "é.torrent")
+        assert len(base64.b64decode(event["payload"]["contentsBase64"])) == 600_009
+        assert (await client.hang_up())[1:] == (b"", "")
+    code, _, err = await run("native-host", "open", link)
+    assert (code, "no browser" in err) == (6, True)
+
+
 @pytest.mark.parametrize(
     ("sent", "why"),
     [

@@ -29,6 +29,7 @@ EXPECTED = {
     *("placement_record", "partial_pieces"),
     *("io_frames", "io_writes", "io_spans", "io_results", "io_paths"),
     *("native_messages", "profiles"),
+    *("http_answer", "http_url"),
 }
 
 

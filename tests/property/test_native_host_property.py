@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.errors import ConfigError
+from millstream.http_server.refusal import Refusal
 from millstream.native_host.framing import BrokenFrameError, FrameReader, encode_message
+from millstream.native_host.links import magnet_event, torrent_event
 from millstream.native_host.operations import BadRequestError, read_request
 from millstream.native_host.profiles import read_profiles, roots_of, updated, write_profiles
 
@@ -19,6 +21,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = ("id", "op", "extensionId", "installId", "origin", "key", "rootKey", "path")
+BODY = ("magnet", "file_name", "contents_base64")
 OPERATIONS = ("handshake", "pickDownloadDirectory", "deleteDownloadRoot", "openFile")
 
 
@@ -57,3 +60,9 @@ def test_any_file_is_profiles_or_refused(value):
         assert roots_of(profiles, "a") is not None
         after = updated(profiles, {"install_id": "a", "download_roots": []})
         assert roots_of(read_profiles(write_profiles(after)), "a") == ()
+
+
+@given(st.sampled_from([magnet_event, torrent_event]), st.dictionaries(st.sampled_from(BODY), JSON))
+def test_any_body_is_an_event_or_refused(event, body):
+    with suppress(Refusal):
+        encode_message(event(body))

@@ -549,3 +549,37 @@ def test_a_stopped_torrent_is_stopped_after_a_recheck_which_a_stop_ends():
             assert sorted(machine.hashed) == list(range(swarm.geometry.piece_count))
 
     scene(story, 31, line=LinkProfile(up=60_000, latency=0.01))
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_skipped_file_that_is_somebody_elses_is_not_touched(later):
+    """It has its share of a piece with its neighbour in the parts file, and is never deleted."""
+    theirs = b"precious" * 8_000
+
+    async def story(swarm, machine, seeder):
+        machine.files.write_file(ROOT, "content/0", theirs)
+        machine.files.write_file(ROOT, "content/2", theirs)
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo, select=None if later else [1], start=False)
+            await torrent.start()
+            if later:
+                await torrent.select_files([1])
+            await torrent.wait_checked()
+            torrent.add_peer(str(seeder.address))
+            await torrent.wait_complete()
+            assert machine.tree()["content/1"] == content_of(swarm, 1)
+            assert machine.tree()["content/0"] == machine.tree()["content/2"] == theirs
+            right_pieces(torrent, swarm, machine.files)
+        async with machine.boot() as engine:
+            await engine.restore_session()
+            [torrent] = engine.torrents
+            await torrent.wait_complete()
+            right_pieces(torrent, swarm, machine.files)
+            await torrent.set_file_priorities({2: NORMAL})
+            torrent.add_peer(str(seeder.address))
+            await torrent.wait_complete()
+            assert machine.tree()["content/2"] == content_of(swarm, 2), "it was asked for"
+            await engine.remove(torrent, delete_data=True)
+            assert machine.tree() == {"content/0": theirs}
+
+    scene(story, 31)

@@ -28,12 +28,12 @@ from millstream.cli.options import JsonOption, QuietOption
 from millstream.cli.running import run
 from millstream.cli.serving import (
     AllowHostOption,
-    HostOption,
     ServerTokenOption,
     control_config,
     serve,
     server_token,
 )
+from millstream.service.config import local_path
 
 if TYPE_CHECKING:
     from millstream.rpc.server import ControlServer
@@ -51,19 +51,36 @@ EPILOG = (
 def daemon(
     context: typer.Context,
     *,
-    host: HostOption = "127.0.0.1",
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Be controlled at this local address; others than loopback need a token.",
+            show_default="127.0.0.1",
+        ),
+    ] = None,
     port: Annotated[
-        int,
-        typer.Option(min=0, max=65535, metavar="N", help="For control; 0 takes any free port."),
-    ] = 6868,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help="For control; 0 takes any free port.",
+            show_default="6868",
+        ),
+    ] = None,
     token_file: ServerTokenOption = None,
     allow_host: AllowHostOption = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="Put torrents here that name no other place."
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Put torrents here that name no other place.",
+            show_default="the current directory",
         ),
-    ] = Path(),
+    ] = None,
     peer_port: Annotated[
         int | None,
         typer.Option(
@@ -94,20 +111,24 @@ def daemon(
     `limits`, or by any program over HTTP. Torrents of the last run go on where they were.
 
     The settings may name folders to watch, and programs and web addresses to tell of what happens
-    (`millstream settings watch hooks webhooks`). SIGHUP has the settings read again.
+    (`millstream settings watch hooks webhooks`). SIGHUP has the settings read again. Options go
+    over the settings (`millstream settings daemon`).
     """
     if session is not None and no_session:
         raise typer.BadParameter("there is a --session, too.", param_hint="'--no-session'")
     log = context.obj if isinstance(context.obj, LogSettings) else LogSettings()
     with open_display(json=json, quiet=quiet) as display:
         settings = read_settings(peer_port)
+        place = settings.service.daemon
+        if not no_session:
+            session = session or path_of(place.session) or made_session_path(os.environ)
         config = control_config(
-            host=host,
-            port=port,
-            token=server_token(token_file),
-            allow_host=allow_host,
-            save_path=output,
-            session=None if no_session else session or made_session_path(os.environ),
+            host=place.host if host is None else host,
+            port=place.port if port is None else port,
+            token=server_token(token_file or path_of(place.token_file)),
+            allow_host=allow_host or list(place.allow_hosts),
+            save_path=output or path_of(place.output) or Path(),
+            session=session,
         )
 
         def started(server: ControlServer) -> None:
@@ -124,6 +145,11 @@ def daemon(
 
 
 COMMAND = daemon
+
+
+def path_of(path: str | None) -> Path | None:
+    """A path of the settings, if there is one."""
+    return None if path is None else local_path(path)
 
 
 def read_settings(peer_port: int | None) -> UserSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from contextlib import suppress
@@ -25,6 +26,7 @@ EPILOG = (
     "[bold]Examples[/bold]\n"
     "  millstream native-host install\n"
     "  millstream native-host install --browser firefox --extension-id downloads@example.org\n"
+    "  millstream native-host open 'magnet:?xt=urn:btih:...'\n"
     "  millstream native-host uninstall"
 )
 
@@ -132,11 +134,51 @@ def uninstall(
             display.event("nothing", f"{name} was not installed.", good=None, name=name)
 
 
+def open_link(
+    link: Annotated[
+        str, typer.Argument(metavar="MAGNET|FILE", help="What to open.", show_default=False)
+    ],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Hand a magnet link or a torrent file to the extension in the browser that was used last.
+
+    A desktop's handler for these can start this. The exit code is 6 if no browser with the extension runs.
+    """
+    from millstream.native_host.handing_over import addresses, hand_over
+    from millstream.native_host.rpc_info_file import RpcInfoFile, info_directory
+
+    path, body = read_link(link)
+    profiles = RpcInfoFile(info_directory(os.environ, sys.platform)).read()
+    with open_display(json=json) as display:
+        address = hand_over(addresses(profiles), path, body)
+        display.event("handed_over", "The browser has it.", good=True, link=link, port=address.port)
+
+
+def read_link(link: str) -> tuple[str, dict[str, str]]:
+    """The route and body for a link or a file; raises OSError and CommandError."""
+    from millstream.native_host.links import MAX_TORRENT_LENGTH
+
+    if link.lower().startswith("magnet:"):
+        return "/add-magnet", {"magnet": link}
+    path = Path(link)
+    most = MAX_TORRENT_LENGTH * 3 // 4
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise CommandError(
+            f"{link}: more than {most} bytes; a browser takes no longer messages", ExitCode.USAGE
+        )
+    contents = base64.b64encode(data).decode("ascii")
+    return "/add-torrent", {"file_name": path.name, "contents_base64": contents}
+
+
 GROUP = typer.Typer(invoke_without_command=True)
 GROUP.callback()(native_host)
 GROUP.command("run", help=paragraphs(run_for_browser))(run_for_browser)
 GROUP.command(help=paragraphs(install))(install)
 GROUP.command(help=paragraphs(uninstall))(uninstall)
+GROUP.command("open", help=paragraphs(open_link))(open_link)
 
 
 def _serve(arguments: list[str] | tuple[()], origins: list[str] | None) -> None:

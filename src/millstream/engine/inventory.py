@@ -200,7 +200,7 @@ class Inventory:
             if checker.unreadable:
                 await self.see_root(0.0)
             if self.is_first:
-                self._note_foreign(have, checker.sizes)
+                await self._note_foreign(have, checker.sizes)
             if plan is not None:
                 have |= plan.trusted
             if plan is not None and not plan.unknown_files:
@@ -219,8 +219,11 @@ class Inventory:
             self.checked_pieces = 0  # unless the whole check came to its end
         self._know(have, plan)
 
-    def _note_foreign(self, have: int, sizes: Mapping[str | None, int]) -> None:
-        """Remember the files that are there and have nothing of the torrent: somebody else's."""
+    async def _note_foreign(self, have: int, sizes: Mapping[str | None, int]) -> None:
+        """Remember the files that are there and have nothing of the torrent: somebody else's.
+
+        What a skipped one of them shares with its neighbours must not get into it.
+        """
         placement = self._disk.placement
         there = [index for index, path in placement.own_paths() if sizes.get(path)]
         count = self._metainfo.piece_count
@@ -228,6 +231,8 @@ class Inventory:
         if foreign:
             record = replace(self._disk.record, foreign=FileSelection.of(foreign))
             self._disk.record = record
+            async with self._disk.fence():
+                placement.put_in_parts([i for i in foreign if not self.choice.wants(i)])
 
     async def _see_that_it_fits(self, have: int) -> None:
         """Raises NoSpaceError."""

@@ -7,10 +7,11 @@ beside that and never in its way; `engine.torrent_keeper` says what may be claim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.kept_peers import peers_to_keep
@@ -61,6 +62,10 @@ FLUSH_INTERVAL = 30.0
 
 # Totals and peers of torrents that have connections change all the time.
 BEAT = 60.0
+
+# Seconds that the first save of a torrent waits for a look at its files, to be the only one as a
+# rule. A disk that takes longer must not keep torrents out of the store.
+NEWCOMER_PATIENCE = 0.5
 
 # After a save failed: a full disk is not emptied within a second.
 RETRY_INTERVAL = 30.0
@@ -196,7 +201,7 @@ class Persistence:
         self._order.pop(info_hash, None)
         self._records_due[INDEX_KEY] = self._encode_index
         self._gone.update({key(info_hash): None for key in _KEYS})
-        await self._try_to_save()
+        await self._try_to_save(list(self._due))
 
     async def save(self) -> None:
         """Save all that changed, now. Raises StorageError."""
@@ -204,7 +209,7 @@ class Persistence:
             if keeper.member.links:
                 self._due[keeper] = None
         while self._is_anything_due:
-            await self._save()
+            await self._save(list(islice(self._due, _SAVED_TOGETHER)))
 
     async def close(self) -> None:
         """Flush and save everything, and let others have the store. The torrents are stopped."""
@@ -259,7 +264,7 @@ class Persistence:
     async def _remember(self, keeper: TorrentKeeper) -> None:
         self._due[keeper] = None
         while keeper in self._due:
-            await self._save()
+            await self._save([keeper])
 
     def _schedule(self) -> None:
         """See to it that there is a turn at the right time."""
@@ -286,14 +291,43 @@ class Persistence:
                 if keeper.member.links:
                     self._due[keeper] = None
         if now >= self._next_save:
-            await self._try_to_save()
-        if self._flushing is None:
-            due = [k for k in self._keepers.values() if k.flush_due is not None]
-            due = [k for k in due if k.flush_due is not None and k.flush_due <= now]
-            if due:
-                self._flushing = asyncio.get_running_loop().create_task(self._flush(due))
+            newcomers = self._look_at_newcomers(now)
+            others = [keeper for keeper in self._due if keeper not in newcomers]
+            if await self._try_to_save(others) and newcomers:
+                await self._save_newcomers(newcomers, now)
+        self._begin_to_flush(now, self._keepers.values())
         self._turn = None
         self._schedule()
+
+    def _look_at_newcomers(self, now: float) -> dict[TorrentKeeper, None]:
+        """Begin with those that the store does not have yet; those whose files are looked at.
+
+        What that finds is to be in the first that is stored of them, or all would be stored twice.
+        """
+        if self._flushing is not None:
+            return {}
+        found = [keeper for keeper in self._due if keeper.saved is None]
+        for keeper in found:
+            keeper.observe(now, FLUSH_INTERVAL)
+        return self._begin_to_flush(now, found)
+
+    async def _save_newcomers(self, newcomers: Iterable[TorrentKeeper], now: float) -> None:
+        """Save them when their files were looked at, but soon, in a turn that began at `now`."""
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing], timeout=NEWCOMER_PATIENCE)
+        if await self._try_to_save([keeper for keeper in newcomers if keeper in self._due]):
+            # Who comes next may wait as long for the look.
+            self._next_save = now + SAVE_INTERVAL - NEWCOMER_PATIENCE
+
+    def _begin_to_flush(
+        self, now: float, keepers: Iterable[TorrentKeeper]
+    ) -> dict[TorrentKeeper, None]:
+        """Flush those that are due, in the background, unless others are being flushed already."""
+        due = {k: None for k in keepers if k.flush_due is not None and k.flush_due <= now}
+        if not due or self._flushing is not None:
+            return {}
+        self._flushing = asyncio.get_running_loop().create_task(self._flush(list(due)))
+        return due
 
     async def _flush(self, keepers: list[TorrentKeeper]) -> None:
         """One after the other: a disk does not get faster by being asked twice."""
@@ -327,26 +361,34 @@ class Persistence:
 
     # What.
 
-    async def _try_to_save(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _try_to_save(self, keepers: Sequence[TorrentKeeper]) -> bool:
+        """Save these, and what there is besides torrents; whether it could be done."""
+        now = asyncio.get_running_loop().time()
+        self._next_save = now + RETRY_INTERVAL
         try:
-            if self._is_anything_due:
-                await self._save()
-            self._next_save = loop.time() + (0.0 if self._due else SAVE_INTERVAL)
+            for at in range(0, len(keepers), _SAVED_TOGETHER):
+                # The order of ten thousand is not written anew for each two hundred.
+                await self._save(keepers[at : at + _SAVED_TOGETHER], with_order=not at)
+            if not keepers and (self._gone or self._records_due):
+                await self._save(())
         except StorageError as error:
             _LOG.warning("the session is not saved: %s", error)
-            self._next_save = loop.time() + RETRY_INTERVAL
+            return False
         except Exception:  # noqa: BLE001 - it is logged whole
             _LOG.exception("the session is not saved")
-            self._next_save = loop.time() + RETRY_INTERVAL
+            return False
+        self._next_save = now + SAVE_INTERVAL
+        return True
 
-    async def _save(self) -> None:
+    async def _save(self, some: Iterable[TorrentKeeper], *, with_order: bool = True) -> None:
         async with self._saving:
-            keepers = list(self._due)[:_SAVED_TOGETHER]
+            keepers = [keeper for keeper in some if keeper in self._due]
             gone, records = self._gone, self._records_due
             batch: dict[str, bytes | None] = dict(gone)
             states: dict[TorrentKeeper, ResumeState] = {}
             self._gone, self._records_due = {}, {}
+            if not with_order and INDEX_KEY in records:
+                self._records_due[INDEX_KEY] = records.pop(INDEX_KEY)
             for keeper in keepers:
                 del self._due[keeper]
                 try:

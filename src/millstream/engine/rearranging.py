@@ -180,7 +180,9 @@ class Rearranging:
         skipped = [(index, path) for index, path in own if not self.choice.wants(index)]
         stats = await self._files.stat_many(placement.root, [path for _, path in skipped])
         pairs = zip(skipped, stats, strict=True)
-        gone = [index for (index, _), stat in pairs if stat is None]
+        # Before a check nobody knows what there is of files that were somebody else's.
+        others = self._not_ours() if self._inventory.is_taken else set()
+        gone = [index for (index, _), stat in pairs if stat is None or index in others]
         placement.put_in_parts(gone)
         # A file that had something was deleted by somebody, and nobody noticed.
         layout = placement.layout
@@ -221,14 +223,8 @@ class Rearranging:
         if self._inventory.is_first:
             return  # nobody ever looked: nothing of what is there is known to be its own
         await self._inventory.see_root(RECENT)
-        placement, foreign = self._disk.placement, self._disk.record.foreign
-        owned = None
-        if foreign is not None:
-            layout = placement.layout
-            count = -(-layout.total_length // layout.piece_length)
-            there = set(foreign.indexes(len(layout.files)))
-            stays = there.difference(files_with(self._have(), layout, there, count))
-            owned = [index for index in range(len(layout.files)) if index not in stays]
+        placement, stays = self._disk.placement, self._not_ours()
+        owned = [index for index in range(len(placement.layout.files)) if index not in stays]
 
         async def delete() -> None:
             keep = self._disk_watch.paths_in_use(placement.root, self._member.info_hash)
@@ -238,6 +234,15 @@ class Rearranging:
             await self._moving.discard(delete)
         finally:
             await delete()
+
+    def _not_ours(self) -> set[int]:
+        """The files that were there before the torrent, and still have nothing of it."""
+        foreign, layout = self._disk.record.foreign, self._disk.placement.layout
+        if foreign is None:
+            return set()
+        count = -(-layout.total_length // layout.piece_length)
+        there = set(foreign.indexes(len(layout.files)))
+        return there.difference(files_with(self._have(), layout, there, count))
 
     # The suffix of incomplete files.
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from millstream.core.active_piece import ActivePiece
-from millstream.core.geometry import ConnectionId, Geometry
-from millstream.core.metadata_peer import MetadataPeer
+from millstream.core.geometry import Geometry
 from millstream.core.peer import Peer
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
@@ -18,26 +17,23 @@ from millstream.core.upload_queue import Run
 from millstream.engine import events
 from millstream.engine.file_choice import FileChoice
 from millstream.engine.inventory import RECENT, Inventory
-from millstream.engine.link import Link
 from millstream.engine.membership import Membership
 from millstream.engine.rearranging import Rearranging
+from millstream.engine.session_peers import SessionPeers
+from millstream.engine.session_status import session_status
 from millstream.engine.shared import Shared
-from millstream.engine.stage import AnyPeer
 from millstream.engine.status import PeerStatus, TorrentStatus
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.uploads import RunReader
 from millstream.engine.web_seeding import WebSeeding
 from millstream.errors import (
     MillstreamError,
-    RemoteProtocolError,
     RootUnavailableError,
     StorageError,
 )
 from millstream.interfaces.disk import DiskJob, DiskResult, Hash, Outcome, Read, VerifiedWrite
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.compact import PeerAddress
-from millstream.protocol.extension import ExtensionHandshake
-from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
@@ -46,7 +42,7 @@ from millstream.storage.placement import Placement
 _GONE = {errno.ENOENT, errno.ENOTDIR}
 
 
-class TorrentSession:
+class TorrentSession(SessionPeers):
     """A torrent with pieces: a membership's stage, and the machine's port.
 
     Attributes:
@@ -313,38 +309,7 @@ class TorrentSession:
 
     def status(self) -> TorrentStatus:
         """A snapshot."""
-        machine, membership = self.machine, self._membership
-        now = asyncio.get_running_loop().time()
-        peers = list(machine.peers.values())
-        rate = sum(peer.downloaded.rate(now) for peer in peers)
-        wanted = machine.download.wanted
-        total = self.geometry.length_of_set(wanted)
-        done = self.geometry.length_of_set(machine.download.have & wanted)
-        return TorrentStatus(
-            state=machine.state,
-            progress=done / total if total else 1.0,
-            metadata_progress=1.0,
-            pieces_have=machine.download.have.bit_count(),
-            piece_count=self.geometry.piece_count,
-            checked_pieces=self.inventory.checked_pieces,
-            bytes_done=done,
-            total_length=total,
-            download_rate=rate,
-            upload_rate=sum(peer.uploaded.rate(now) for peer in peers),
-            downloaded=membership.departed_downloaded
-            + self.web_seeds.departed_downloaded
-            + sum(p.downloaded.total for p in peers),
-            uploaded=membership.departed_uploaded + sum(p.uploaded.total for p in peers),
-            wasted=machine.download.wasted,
-            peers=len(peers),
-            seeds=sum(peer.is_seed for peer in peers),
-            # What is left of a rate that died away promises nothing.
-            eta=(total - done) / rate
-            if rate >= 1 and machine.state is TorrentState.DOWNLOADING
-            else None,
-            error=str(self.error) if self.error else None,
-            moving=self.rearranging.moving,
-        )
+        return session_status(self, self._membership, asyncio.get_running_loop().time())
 
     # core.torrent.TorrentPort
 
@@ -382,7 +347,7 @@ class TorrentSession:
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
             self.disk.release()
         if self.is_active:
-            self._adopt_peers()
+            self.adopt_peers()
         elif after is not TorrentState.CHECKING:
             for link in list(self._membership.links.values()):
                 link.close(f"torrent is {after.value}")
@@ -391,76 +356,6 @@ class TorrentSession:
         self._membership.state_changed(before, after)
 
     # engine.membership.Stage
-
-    def make_peer(self, link: Link, handshake: Handshake) -> Peer:
-        """The peer behind a link that is admitted."""
-        return Peer(
-            link.id,
-            link.address,
-            link,
-            self.machine,
-            self.geometry,
-            self._shared.config.transfer,
-            peer_id=handshake.peer_id,
-            fast=bool(handshake.reserved & Reserved.FAST),
-            incoming=link.incoming,
-            now=link.last_received_at,
-        )
-
-    def peer_admitted(self, peer: AnyPeer) -> None:
-        """Greet the peer with what we have."""
-        if isinstance(peer, Peer):
-            self.machine.add_peer(peer)
-
-    def _adopt_peers(self) -> None:
-        """Take over the peers that came before the metadata."""
-        for link in list(self._membership.links.values()):
-            early = link.peer
-            if not isinstance(early, MetadataPeer):
-                continue
-            peer = early.grow(self.machine, self.geometry, self._shared.config.transfer)
-            link.peer = peer
-            self.machine.add_peer(peer, greeted=True)
-            try:
-                early.replay(peer)
-            except RemoteProtocolError as error:
-                link.close(str(error))
-            else:
-                self.machine.touched[peer.id] = peer
-
-    def peer_gone(self, link: Link) -> None:
-        """The link is closed."""
-        self.machine.remove_peer(link.id)
-
-    def touched(self, link: Link) -> None:
-        """Messages came from a peer."""
-        if isinstance(link.peer, Peer):
-            self.machine.touched[link.id] = link.peer
-
-    def drained(self) -> None:
-        """A link can send again."""
-        if self.machine.upload.waiting:
-            self._membership.wake()
-
-    def extension_handshake_received(
-        self, connection: ConnectionId, handshake: ExtensionHandshake
-    ) -> None:
-        """A peer told how many requests it takes, and whether it wants anything."""
-        peer = self.machine.peers.get(connection)
-        if peer is not None:
-            peer.extended(handshake)
-
-    def upload_only_changed(self, connection: ConnectionId, *, upload_only: bool) -> None:
-        """A peer wants nothing any more, or something again (BEP 21)."""
-        peer = self.machine.peers.get(connection)
-        if peer is not None:
-            peer.upload_only = upload_only
-
-    def dont_have_received(self, connection: ConnectionId, index: int) -> None:
-        """A peer lost a piece (BEP 54)."""
-        peer = self.machine.peers.get(connection)
-        if peer is not None:
-            peer.receive_dont_have(index)
 
     @property
     def is_tended(self) -> bool:

@@ -19,7 +19,7 @@ from millstream.io_daemon.file_calls import FileCalls
 from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.io_session import IoSession
 from millstream.io_daemon.lent_roots import LentRoots
-from millstream.io_daemon.web_socket import GOING_AWAY
+from millstream.io_daemon.web_messages import GOING_AWAY
 from millstream.logging.component_logger import component_logger
 
 _LOG = component_logger("io_daemon")

@@ -18,7 +18,8 @@ from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.outbox import Outbox
 from millstream.io_daemon.socket_table import SocketTable, Streams
 from millstream.io_daemon.stream_socket import SEND_WINDOW
-from millstream.io_daemon.web_socket import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, WebSocket
+from millstream.io_daemon.web_messages import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION
+from millstream.io_daemon.web_socket import WebSocket
 from millstream.io_wire.batches import unpack_spans, unpack_writes
 from millstream.io_wire.calls import encode_call, parse_call
 from millstream.io_wire.envelope import MAX_MESSAGE, VERSION, Frame, Opcode, split_message
@@ -237,7 +238,7 @@ class IoSession:
         self._table = SocketTable(self._network, self._outbox, self._counters, window)
         self._outbox.put(Opcode.AUTH_RESULT, frame.request, AuthResult(True).encode())
         if self._socket is not None:
-            self._socket.max_message = MAX_MESSAGE
+            self._socket.take_up_to(MAX_MESSAGE)
 
     def _carry_out(self, frame: Frame, table: SocketTable) -> None:
         handler = table.handlers.get(frame.opcode)

@@ -27,6 +27,7 @@ from millstream.io_wire.streams import (
     SocketStatus,
     socket_of,
 )
+from millstream.io_wire.window import WindowRoom
 from millstream.protocol.compact import PeerAddress
 
 # Of all kinds together, for one client. The process's limit of descriptors is met before this.
@@ -37,6 +38,9 @@ CONNECT_TIME = 30.0
 
 # Addresses of a name that are tried.
 MAX_ADDRESSES = 4
+
+# Seconds to the client and back, and more: it is not known.
+ROUND_TRIP = 0.25
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - the original's meaning of no address
 
@@ -76,6 +80,7 @@ class SocketTable:
         self._outbox = outbox
         self._counters = counters
         self._window = window
+        self._room = WindowRoom(asyncio.get_running_loop().time, lambda: ROUND_TRIP)
         self._streams: dict[int, StreamSocket] = {}
         self._connecting: dict[int, asyncio.Task[None]] = {}
         self._listeners: dict[int, Listener | None] = {}
@@ -169,7 +174,8 @@ class SocketTable:
 
     def _add_stream(self, number: int, connection: Connection) -> StreamSocket:
         stream = StreamSocket(
-            number, connection, self._outbox, self._counters, self._window, self._drop_stream
+            *(number, connection, self._outbox, self._counters),
+            *(self._window, self._room, self._drop_stream),
         )
         self._streams[number] = stream
         if self._closed:

@@ -20,14 +20,15 @@ from millstream.io_daemon.outbox import Outbox
 from millstream.io_daemon.tls_layer import TlsLayer
 from millstream.io_wire.envelope import Opcode
 from millstream.io_wire.streams import Credit, Secured, SocketStatus, encode_socket
+from millstream.io_wire.window import FIRST_WINDOW, Window, WindowRoom
 
 # What is received at once, and thus the longest TCP_RECV: a message of this length waits little
 # longer than a short one.
 MAX_RECEIVE = 256 << 10
 
-# What a client may have on its way to a peer: as much as 100 ms at 20 Mbit/s, and the kernel's own
-# buffer comes after it.
-SEND_WINDOW = 256 << 10
+# What a client may have on its way to a peer to begin with; more for those that take it as it comes.
+# The kernel's own buffer comes after it.
+SEND_WINDOW = FIRST_WINDOW
 
 # The same of a client that knows of no credit; beyond, the socket is closed rather than anything lost.
 MAX_UNSENT_WITHOUT_CREDIT = 16 << 20
@@ -49,12 +50,14 @@ class StreamSocket:
         counters: what went through.
         window: bytes that the client takes before it gives more credit; None for a client that
             knows of no credit.
+        room: for what the client sends, shared by all of its sockets.
         gone: called when the connection is lost.
     """
 
     __slots__ = (
         *("_connection", "_counters", "_credit", "_deadline", "_failure", "_gone", "_held"),
-        *("_is_pending", "_is_secured", "_outbox", "_prefix", "_request", "_tls", "_uncredited"),
+        *("_allowance", "_is_pending", "_is_secured", "_outbox", "_prefix", "_request", "_tls"),
+        *("_uncredited", "_window"),
         *("_uses_credit", "number"),
     )
 
@@ -65,6 +68,7 @@ class StreamSocket:
         outbox: Outbox,
         counters: Counters,
         window: int | None,
+        room: WindowRoom,
         gone: Callable[[StreamSocket], None],
     ) -> None:
         self.number = number
@@ -76,7 +80,9 @@ class StreamSocket:
         self._gone = gone
         self._prefix = encode_socket(number)
         self._is_pending = False
-        self._uncredited = 0  # sent by the client, and not given back as credit yet
+        self._window = Window(room)
+        self._allowance = SEND_WINDOW if self._uses_credit else MAX_UNSENT_WITHOUT_CREDIT
+        self._uncredited = 0  # sent by the client, and not taken by the kernel
         self._held: deque[bytes] = deque()  # decrypted beyond the credit
         self._failure: tuple[int, str] | None = None
         self._tls: TlsLayer | None = None
@@ -104,6 +110,7 @@ class StreamSocket:
     def connection_lost(self, reason: Exception | None) -> None:
         """See `interfaces.network.ConnectionHandler`."""
         self._counters.tcp_sockets -= 1
+        self._window.close()
         self._set_pending(False)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -124,9 +131,9 @@ class StreamSocket:
 
     def send(self, data: memoryview) -> None:
         """Send a copy of it; raises NetworkError if the client had no credit for it."""
-        most = SEND_WINDOW if self._uses_credit else MAX_UNSENT_WITHOUT_CREDIT
-        if self._uncredited + len(data) > most:
-            raise NetworkError(f"socket {self.number} was sent more than its credit of {most}")
+        if len(data) > self._allowance:
+            raise NetworkError(f"socket {self.number} was sent more than its credit")
+        self._allowance -= len(data)
         self._uncredited += len(data)
         self._counters.bytes_sent += len(data)
         if self._is_pending:
@@ -235,10 +242,16 @@ class StreamSocket:
     def _give_credit(self) -> None:
         """Give back what the kernel took, a quarter of the window at a time."""
         taken = self._uncredited - self._connection.unsent_bytes
-        if taken >= SEND_WINDOW // 4:
-            self._uncredited -= taken
-            if self._uses_credit:
-                self._outbox.put(Opcode.CREDIT, 0, Credit(self.number, taken).encode())
+        if taken <= 0:
+            return
+        self._uncredited -= taken
+        if not self._uses_credit:
+            self._allowance += taken
+            return
+        credit = self._window.taken(taken)
+        if credit:
+            self._allowance += credit
+            self._outbox.put(Opcode.CREDIT, 0, Credit(self.number, credit).encode())
 
     def _set_pending(self, is_pending: bool) -> None:
         self._counters.pending_tcp += is_pending - self._is_pending

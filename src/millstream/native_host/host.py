@@ -14,6 +14,7 @@ from millstream.logging.component_logger import component_logger
 from millstream.native_host.containment import OutsideError, contained, is_runnable
 from millstream.native_host.daemon_process import DaemonAddress
 from millstream.native_host.lent_root import LentRoot, new_root
+from millstream.native_host.link_server import LinkAddress
 from millstream.native_host.operations import (
     BadRequestError,
     DeleteDownloadRoot,
@@ -59,6 +60,13 @@ class Screen(Protocol):
         """Show a file in the file manager."""
 
 
+class Links(Protocol):
+    """Where the desktop leaves links: `LinkServer`."""
+
+    async def start(self) -> LinkAddress:
+        """Where it is."""
+
+
 class NativeHost:
     """One extension's.
 
@@ -66,16 +74,25 @@ class NativeHost:
         file: where it is remembered what was lent to whom.
         daemon: started with the first handshake.
         screen: the user's.
+        links: started with the first handshake, too.
         version: of Millstream.
         caller: the extension's id as the browser says it; None if it does not.
     """
 
     def __init__(
-        self, file: RpcInfoFile, daemon: Daemon, screen: Screen, version: str, caller: str | None
+        self,
+        file: RpcInfoFile,
+        daemon: Daemon,
+        screen: Screen,
+        links: Links,
+        *,
+        version: str,
+        caller: str | None,
     ) -> None:
         self._file = file
         self._daemon = daemon
         self._screen = screen
+        self._links = links
         self._version = version
         self._caller = caller
         self._install_id = ""
@@ -188,12 +205,12 @@ class NativeHost:
         self, roots: tuple[LentRoot, ...] | list[LentRoot], extension_id: str | None = None
     ) -> None:
         found = {root.key: root for root in roots}
+        links = await self._links.start()
         changes: Profile = {
             "install_id": self._install_id,
             "pid": os.getpid(),
-            # Of a server for links, which this host has not (yet).
-            "port": 0,
-            "token": "",
+            "port": links.port,
+            "token": links.token,
             "started": self._started,
             "last_used": int(time.time()),
             "download_roots": [root.record() for root in found.values()],

@@ -10,7 +10,9 @@ from millstream.logging.component_logger import component_logger
 from millstream.native_host.conversation import converse
 from millstream.native_host.daemon_process import DaemonProcess
 from millstream.native_host.desktop import Desktop
+from millstream.native_host.framing import encode_message
 from millstream.native_host.host import NativeHost
+from millstream.native_host.link_server import LinkServer
 from millstream.native_host.rpc_info_file import RpcInfoFile, info_directory
 from millstream.native_host.stdio import StandardPipe, take_standard_streams
 
@@ -50,9 +52,16 @@ async def serve(arguments: Sequence[str], origins: Sequence[str], version: str) 
     file = RpcInfoFile(info_directory(os.environ, sys.platform))
     daemon = DaemonProcess(file.path, origins)
     caller = caller_of(arguments)
-    host = NativeHost(file, daemon, Desktop(os.environ), version, caller)
+    pipe = StandardPipe(reading, writing)
+
+    async def tell(event: dict[str, object]) -> None:
+        await pipe.write(encode_message(event))
+
+    links = LinkServer(tell)
+    host = NativeHost(file, daemon, Desktop(os.environ), links, version=version, caller=caller)
     _LOG.info("a browser asks, for %s", caller or "an extension that it does not name")
     try:
-        await converse(StandardPipe(reading, writing), host.answer)
+        await converse(pipe, host.answer)
     finally:
+        await links.stop()
         await daemon.stop()

@@ -13,7 +13,7 @@ from millstream.adapters.daemon import (
     DaemonNetwork,
 )
 from millstream.adapters.daemon.http import DaemonHttp
-from millstream.adapters.daemon.receive_window import FIRST_WINDOW
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.adapters.native.cipher import NativeCryptography
 from millstream.adapters.native.clock import NativeClock
 from millstream.engine.config import EngineConfig

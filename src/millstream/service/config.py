@@ -6,6 +6,7 @@ import enum
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -60,9 +61,7 @@ class WatchConfig:
     def __post_init__(self) -> None:
         check_ranges("watch", self, self.RANGES)
         for name in ("folder", "move_to", "save_path"):
-            path = getattr(self, name)
-            if path is not None and ("\0" in path or not local_path(path).is_absolute()):
-                raise ConfigError(f"watch.{name} is {path!r}; it must be an absolute path")
+            _check_absolute(f"watch.{name}", getattr(self, name))
         if (self.after is AfterAdding.MOVE) is (self.move_to is None):
             raise ConfigError('watch.move_to must be set if watch.after is "move", and only then')
         if self.move_to is not None and _is_same(self.move_to, self.folder):
@@ -173,16 +172,56 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonConfig:
+    """Where a daemon is controlled, and where it puts things; its options go over these.
+
+    Attributes:
+        host: the local address at which it is controlled; others than loopback need a token.
+        port: for control; 0 for any free one. Clients are told another than 6868 by
+            `$MILLSTREAM_DAEMON`. Range 0 to 65535.
+        token_file: the file with the token that clients must bring, made if it is not there; None:
+            everybody on this machine is let in. It must be absolute.
+        allow_hosts: names by which clients reach this machine, besides its addresses.
+        output: the directory for torrents that name no other place; None: where the daemon was
+            started. It must be absolute.
+        session: the file in which torrents are remembered; None: one in the user's state directory.
+            It must be absolute.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 6868
+    token_file: str | None = None
+    allow_hosts: tuple[str, ...] = ()
+    output: str | None = None
+    session: str | None = None
+
+    RANGES: ClassVar[Ranges] = {"port": (0, 65535)}
+
+    def __post_init__(self) -> None:
+        check_ranges("daemon", self, self.RANGES)
+        try:
+            ip_address(self.host)
+        except ValueError:
+            raise ConfigError(
+                f"daemon.host is {self.host!r}; it must be an IPv4 or IPv6 address"
+            ) from None
+        for name in ("token_file", "output", "session"):
+            _check_absolute(f"daemon.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceConfig:
     """Everything a daemon can be told beside its engine.
 
     Attributes:
+        daemon: where it is controlled, and where it puts things.
         log: how much is logged.
         watch: folders in which torrents appear, by names of the user's.
         hooks: programs to run.
         webhooks: web addresses to tell.
     """
 
+    daemon: DaemonConfig = field(default_factory=DaemonConfig)
     log: LogConfig = field(default_factory=LogConfig)
     watch: Mapping[str, WatchConfig] = field(default_factory=dict)
     hooks: HooksConfig = field(default_factory=HooksConfig)
@@ -206,6 +245,11 @@ def local_path(path: str) -> Path:
 
 def _is_same(one: str, other: str) -> bool:
     return os.path.normpath(local_path(one)) == os.path.normpath(local_path(other))
+
+
+def _check_absolute(setting: str, path: str | None) -> None:
+    if path is not None and ("\0" in path or not local_path(path).is_absolute()):
+        raise ConfigError(f"{setting} is {path!r}; it must be an absolute path")
 
 
 def _check_level(setting: str, level: str) -> None:

@@ -18,6 +18,8 @@ from millstream.service.template import as_argument, fill
 MAX_WAITING = 20_000
 # Seconds at the end of the service for scripts that run.
 CLOSING_TIME = 10.0
+# Lines of a script's output that go to the log, which keeps 500 of all that happens.
+MAX_LINES = 20
 # Variables of ours that no script needs.
 WITHHELD = frozenset({"MILLSTREAM_WEBHOOKS_SECRET"})
 
@@ -110,9 +112,13 @@ class Hooks:
             # ValueError: what no system takes as an argument.
             about.error("the script for %r cannot be run: %s", event, error)
             return
-        for line in outcome.output.decode("utf-8", "replace").splitlines():
-            if line.strip():
-                about.info("the script for %r says: %s", event, line)
+        said = [
+            line for line in outcome.output.decode("utf-8", "replace").splitlines() if line.strip()
+        ]
+        for line in said[:MAX_LINES]:
+            about.info("the script for %r says: %s", event, line)
+        if len(said) > MAX_LINES:
+            about.info("the script for %r says %d lines more", event, len(said) - MAX_LINES)
         if outcome.timed_out:
             about.error("the script for %r was ended: it took more than %g s", event, timeout)
         elif outcome.code:

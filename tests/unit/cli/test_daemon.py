@@ -17,6 +17,7 @@ from millstream.cli.daemon import (
 from millstream.cli.daemon_log import DaemonLog
 from millstream.cli.display import Silent
 from millstream.cli.log_settings import LogSettings
+from millstream.rpc.config import ControlConfig
 from millstream.service.config import LogConfig
 
 
@@ -99,3 +100,59 @@ def test_it_logs_unless_the_options_say_how(option, handlers):
     with log_of(DaemonLog(logging.WARNING, LogConfig()), LogSettings(level=option)):
         assert len(log.handlers) == before + handlers
     assert len(log.handlers) == before
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    """What the server would be begun with, for a settings file and arguments."""
+    configs = []
+
+    async def serve(config, *_, **__):
+        configs.append(config)
+
+    def begin(settings, *arguments):
+        file = tmp_path / "settings.toml"
+        file.write_text(settings)
+        with pytest.raises(SystemExit) as end:
+            main(["daemon", "--quiet", *arguments])
+        assert end.value.code == 0
+        return configs.pop()
+
+    monkeypatch.setattr("millstream.cli.daemon.serve", serve)
+    monkeypatch.setenv("MILLSTREAM_CONFIG", str(tmp_path / "settings.toml"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("MILLSTREAM_TOKEN", raising=False)
+    return begin
+
+
+def test_without_settings_it_is_where_clients_look(begun, tmp_path):
+    assert begun("") == ControlConfig(
+        save_path=Path(), session=tmp_path / "state" / "millstream" / "session.db"
+    )
+
+
+def test_its_place_is_in_the_settings_and_options_go_over_them(begun, tmp_path):
+    settings = f"""
+    [daemon]
+    host = "0.0.0.0"
+    port = 7000
+    token_file = "{tmp_path}/token"
+    allow_hosts = ["box"]
+    output = "{tmp_path}/films"
+    session = "{tmp_path}/s.db"
+    """
+    config = begun(settings)
+    token = (tmp_path / "token").read_text().strip()
+    assert config == ControlConfig(
+        host="0.0.0.0",  # noqa: S104 - nothing is bound
+        port=7000,
+        token=token,
+        allowed_hosts=("box",),
+        save_path=tmp_path / "films",
+        session=tmp_path / "s.db",
+    )
+    options = ("--host", "127.0.0.1", "--port", "0", "-o", "x", "--no-session", "--allow-host", "y")
+    config = begun(settings, *options)
+    assert config == ControlConfig(
+        port=0, token=token, allowed_hosts=("y",), save_path=Path("x"), session=None
+    )

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from millstream.cli import main
+from millstream.cli.exit_codes import CommandError
+from millstream.cli.native_host import read_link
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def test_installing_and_taking_it_back(run):
         ["install", "--allow-origin", "https://app.example/x"],
         ["--allow-origin", "https://"],
         ["uninstall", "--name", ""],
+        ["open"],
     ],
 )
 def test_what_makes_no_sense(run, tmp_path, arguments):
@@ -61,3 +64,20 @@ def test_what_makes_no_sense(run, tmp_path, arguments):
     assert (code, out) == (2, "")
     assert err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_and_a_file_to_hand_over(tmp_path):
+    assert read_link("MAGNET:?x") == ("/add-magnet", {"magnet": "MAGNET:?x"})
+    (tmp_path / "a.torrent").write_bytes(b"de")
+    body = {"file_name": "a.torrent", "contents_base64": "ZGU="}
+    assert read_link(str(tmp_path / "a.torrent")) == ("/add-torrent", body)
+    (tmp_path / "a.torrent").write_bytes(bytes(700_000))
+    with pytest.raises(CommandError, match="675000"):
+        read_link(str(tmp_path / "a.torrent"))
+
+
+def test_no_browser_to_hand_it_to(run, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    code, _, err = run("open", "magnet:?xt=urn:btih:x")
+    assert (code, "no browser" in err) == (6, True)
+    assert run("open", "/nonexistent")[0] == 5

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from millstream.native_host import host as host_module
 from millstream.native_host.daemon_process import DaemonAddress, DaemonFailedError
 from millstream.native_host.desktop import DesktopError
 from millstream.native_host.host import NativeHost
+from millstream.native_host.link_server import LinkAddress
 from millstream.native_host.profiles import roots_of
 from millstream.native_host.rpc_info_file import RpcInfoFile
 
@@ -28,6 +30,11 @@ class FakeDaemon:
 
     async def reload(self):
         self.calls.append(("reload",))
+
+
+class FakeLinks:
+    async def start(self):
+        return LinkAddress(9, "link token")
 
 
 class FakeScreen:
@@ -67,7 +74,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def ask(file, daemon, screen):
-    host = NativeHost(file, daemon, screen, "1.2", None)
+    host = NativeHost(file, daemon, screen, FakeLinks(), version="1.2", caller=None)
 
     async def ask(op, **fields):
         message = HELLO if op == "handshake" else {"op": op}
@@ -93,6 +100,13 @@ async def test_a_handshake_starts_the_daemon(ask, daemon):
     answer = await ask("handshake")
     assert answer["payload"] == {"port": 7, "token": "secret", "version": "1.2", "roots": []}
     assert daemon.calls == [("start", "i", "")]
+
+
+async def test_the_desktop_learns_where_links_are_taken(ask, file):
+    await ask("handshake")
+    [profile] = file.read()
+    assert (profile["port"], profile["token"]) == (9, "link token")
+    assert (profile["extension_id"], profile["pid"]) == ("abc", os.getpid())
 
 
 async def test_a_daemon_that_does_not_start_is_told(ask, daemon):
@@ -175,7 +189,7 @@ async def test_opening(ask, screen, folder):
 
 
 async def test_another_extension_than_the_browser_says(file, daemon, screen):
-    host = NativeHost(file, daemon, screen, "1.2", "other")
+    host = NativeHost(file, daemon, screen, FakeLinks(), version="1.2", caller="other")
     answer = await host.answer({"id": 1, **HELLO})
     assert "'other'" in answer["error"]
     assert daemon.calls == []

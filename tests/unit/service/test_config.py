@@ -7,6 +7,7 @@ import pytest
 from millstream.errors import ConfigError
 from millstream.service.config import (
     AfterAdding,
+    DaemonConfig,
     HooksConfig,
     LogConfig,
     ServiceConfig,
@@ -39,6 +40,11 @@ from millstream.service.occasion import Occasion
         (WebhooksConfig, {"timeout": 301.0}, "webhooks.timeout is 301.0"),
         (WebhooksConfig, {"max_attempts": 0}, "webhooks.max_attempts is 0; it must be 1 to 20"),
         (WebhooksConfig, {"events": ("begun",)}, "webhooks.events has 'begun'; it must be some of"),
+        (DaemonConfig, {"host": "here"}, "daemon.host is 'here'; it must be an IPv4 or IPv6"),
+        (DaemonConfig, {"port": 65536}, "daemon.port is 65536; it must be 0 to 65535"),
+        (DaemonConfig, {"output": "down"}, "daemon.output is 'down'; it must be an absolute path"),
+        (DaemonConfig, {"session": "s.db"}, "daemon.session is 's.db'"),
+        (DaemonConfig, {"token_file": "t"}, "daemon.token_file is 't'"),
         (LogConfig, {"level": "loud"}, "log.level: 'loud' is no log level"),
         (LogConfig, {"components": ("peer",)}, "log.components has 'peer'; it must be COMPONENT="),
         (LogConfig, {"components": ("nobody=info",)}, "log.components has 'nobody=info'"),

@@ -7,7 +7,7 @@ import pytest
 from millstream.logging import RingBufferLogger
 from millstream.service import hooks as module
 from millstream.service.config import HooksConfig
-from millstream.service.hooks import Hooks
+from millstream.service.hooks import MAX_LINES, Hooks
 from millstream.service.occasion import Happening, Occasion
 from millstream.service.script import Outcome
 from millstream.testing.virtual_time import run_virtual
@@ -97,6 +97,7 @@ def test_so_many_run_at_once_in_the_order_of_what_happened():
     ("outcome", "words"),
     [
         (Outcome(0, b"one\n\n two\xff\n"), ["says: one", "says:  two\ufffd", "'added' ran"]),
+        (Outcome(0, b"y\n" * 22), [*["says: y"] * MAX_LINES, "says 2 lines more", "'added' ran"]),
         (Outcome(3, b""), ["failed: exit code 3"]),
         (Outcome(-9, b""), ["failed: ended by signal 9"]),
         (Outcome(-15, b"x", timed_out=True), ["says: x", "was ended: it took more than 60 s"]),

@@ -12,10 +12,16 @@ import asyncio
 import errno
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from millstream.adapters.daemon.connection import DaemonConnection
-from millstream.adapters.daemon.disk_batch import Batch, job_length, make_batches, why_unfit
+from millstream.adapters.daemon.disk_batch import (
+    Batch,
+    Buffer,
+    job_length,
+    make_batches,
+    why_unfit,
+)
 from millstream.adapters.daemon.disk_metrics import DiskMetrics, DiskSnapshot
 from millstream.adapters.daemon.files_away import root_away
 from millstream.adapters.daemon.lent_path import below, split_root
@@ -30,7 +36,13 @@ from millstream.interfaces.disk import (
     VerifiedWrite,
 )
 from millstream.io_wire.calls import encode_call
-from millstream.io_wire.envelope import Frame, Opcode
+from millstream.io_wire.envelope import HEADER_LENGTH, LENGTH_LENGTH, Frame, Opcode
+
+# What a frame has besides its payload, in a message of several.
+FRAME_LENGTH = HEADER_LENGTH + LENGTH_LENGTH
+
+# Times that a batch may go down with a daemon.
+MAX_LOSSES = 3
 
 # Paths of one release.
 MAX_RELEASED = 2000
@@ -183,6 +195,7 @@ class BatchingDiskQueue:
         began = time.perf_counter()
         try:
             payload = batch.pack()
+            _check_length(payload, self._daemon.hello.max_message)
         except ValueError as error:  # a path that is too long, for one: it is found alone
             self._split(batch, error)
             return
@@ -211,9 +224,15 @@ class BatchingDiskQueue:
     def went_down(self, flight: _Flight) -> None:
         """The daemon went away with it: it is sent again, before all that came later."""
         self._forget(flight)
+        batch = flight.batch
+        batch.losses += 1
+        if batch.losses > MAX_LOSSES:
+            # Perhaps it went because of this one.
+            self._finish_away(batch)
+            return
         self._metrics.resent += 1
         # In the order in which they were sent; what waited comes after the last of them.
-        self._returned.append(flight.batch)
+        self._returned.append(batch)
 
     def refused(self, flight: _Flight, why: str) -> None:
         """The daemon did not understand it, or we not its answer."""
@@ -242,10 +261,12 @@ class BatchingDiskQueue:
         """All that waits fails, and all that comes, until there is a daemon again."""
         self._has_given_up, self._giving_up = True, None
         while self._waiting:
-            batch = self._waiting.popleft()
-            for job in batch.jobs:
-                error = root_away(job.root, self._daemon.why)
-                self._finish([DiskResult(job, Outcome.IO_ERROR, error)])
+            self._finish_away(self._waiting.popleft())
+
+    def _finish_away(self, batch: Batch) -> None:
+        for job in batch.jobs:
+            error = root_away(job.root, self._daemon.why)
+            self._finish([DiskResult(job, Outcome.IO_ERROR, error)])
 
     # Results.
 
@@ -300,3 +321,10 @@ class _Flight:
             self._queue.refused(self, str(error))
         else:
             self._queue.went_down(self)
+
+
+def _check_length(payload: Sequence[Buffer], most: int) -> None:
+    """Raises ValueError for a batch that the daemon would not take."""
+    length = sum(map(len, payload)) + FRAME_LENGTH
+    if length > most:
+        raise ValueError(f"{length} bytes at once are more than the {most} of the io-daemon")

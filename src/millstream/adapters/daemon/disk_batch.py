@@ -53,13 +53,15 @@ class Batch:
         opcode: see above.
         jobs: see above.
         length: bytes of data that go there or come back.
+        losses: how often the daemon went away with it.
     """
 
-    __slots__ = ("jobs", "length", "opcode")
+    __slots__ = ("jobs", "length", "losses", "opcode")
 
     def __init__(self, opcode: Opcode, jobs: list[DiskJob]) -> None:
         self.opcode = opcode
         self.jobs = jobs
+        self.losses = 0
         self.length = 0 if opcode is Opcode.HASH_BATCH else sum(map(job_length, jobs))
 
     def pack(self) -> Sequence[Buffer]:

@@ -13,7 +13,7 @@ from millstream.adapters.daemon.calls import DaemonCalls, RefusedCallError
 from millstream.adapters.daemon.connection import DaemonConnection
 from millstream.adapters.daemon.datagram import DaemonDatagramSocket
 from millstream.adapters.daemon.listener import DaemonListener
-from millstream.adapters.daemon.receive_window import ReceiveWindow, WindowRoom
+from millstream.io_wire.window import Window, WindowRoom
 from millstream.adapters.daemon.request import FutureRequest
 from millstream.adapters.daemon.stream import DaemonStream, end_reason
 from millstream.errors import NetworkError
@@ -232,7 +232,7 @@ class DaemonNetwork:
             loop = asyncio.get_running_loop()
             self._room = WindowRoom(loop.time, self._round_trip)
         credit = self._daemon.hello.socket_window
-        window = ReceiveWindow(self._room)
+        window = Window(self._room)
         stream = DaemonStream(self._daemon, number, remote, credit, window, self._forget)
         self._streams[number] = stream
         return stream

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from millstream.adapters.daemon.receive_window import ReceiveWindow
+from millstream.io_wire.window import Window
 from millstream.errors import NetworkError
 from millstream.interfaces.network import Buffer, ConnectionHandler
 from millstream.io_wire.envelope import Opcode
@@ -77,7 +77,7 @@ class DaemonStream:
         number: int,
         remote: PeerAddress,
         credit: int,
-        window: ReceiveWindow,
+        window: Window,
         forget: Callable[[DaemonStream], None],
     ) -> None:
         self.number = number

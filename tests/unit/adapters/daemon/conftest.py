@@ -8,7 +8,7 @@ from millstream.errors import NetworkError
 from millstream.io_wire.envelope import Frame
 from millstream.io_wire.handshake import Feature, Hello
 
-HELLO = Hello(Feature.PACKED | Feature.CREDIT, 1 << 20, 1000, 1000)
+HELLO = Hello(Feature.PACKED | Feature.CREDIT, 2 << 20, 1000, 1000)
 
 
 class FakeDaemon:

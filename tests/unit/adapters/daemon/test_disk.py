@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from millstream.adapters.daemon.disk import BatchingDiskQueue
+from millstream.adapters.daemon.disk import MAX_LOSSES, BatchingDiskQueue
 from millstream.adapters.daemon.disk_batch import MAX_BATCH_BYTES
 from millstream.errors import RootUnavailableError
 from millstream.interfaces.disk import DiskConfig, Extent, Outcome, Read, VerifiedWrite
@@ -150,6 +150,21 @@ def test_a_batch_that_the_daemon_does_not_understand(daemon):
     run_virtual(main())
 
 
+def test_a_piece_that_is_too_long_for_a_message_fails_alone(daemon):
+    async def main():
+        disk = Disk(daemon)
+        disk.write()
+        disk.write(2 << 20)
+        disk.queue.flush()
+        disk.succeed()
+        await disk.queue.drain()
+        assert sorted(disk.outcomes) == [Outcome.SUCCESS, Outcome.INVALID_ARGS]
+        (refused,) = [each for each in disk.results if each.outcome is Outcome.INVALID_ARGS]
+        assert "at once" in refused.error.cause
+
+    run_virtual(main())
+
+
 def test_full_and_resumed(daemon):
     async def main():
         disk = Disk(daemon, DiskConfig(max_queued_bytes=1 << 20))
@@ -185,6 +200,24 @@ def test_batches_are_sent_again_in_their_order(daemon):
         await disk.queue.drain()
         assert disk.outcomes == [Outcome.SUCCESS] * 4
         assert disk.queue.snapshot().metrics.resent == 2
+
+    run_virtual(main())
+
+
+def test_a_batch_with_which_every_daemon_goes_down_fails(daemon):
+    async def main():
+        disk = Disk(daemon)
+        disk.write()
+        disk.queue.flush()
+        for _ in range(MAX_LOSSES):
+            daemon.go()
+            daemon.come()
+            assert len(daemon.asked) == 1
+        daemon.go()
+        daemon.come()
+        assert not daemon.asked
+        await disk.queue.drain()
+        assert isinstance(disk.results[0].error, RootUnavailableError)
 
     run_virtual(main())
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from millstream.adapters.daemon.receive_window import FIRST_WINDOW, ReceiveWindow, WindowRoom
+from millstream.io_wire.window import FIRST_WINDOW, Window, WindowRoom
 from millstream.adapters.daemon.stream import MAX_DELIVERIES, MAX_SEND, DaemonStream, end_reason
 from millstream.errors import NetworkError
 from millstream.io_wire.envelope import Opcode
@@ -40,7 +40,7 @@ class Stream(DaemonStream):
     def __init__(self, daemon, credit=100):
         self.forgotten = []
         room = WindowRoom(lambda: 0.0, lambda: 0.0)
-        super().__init__(daemon, 7, REMOTE, credit, ReceiveWindow(room), self.forgotten.append)
+        super().__init__(daemon, 7, REMOTE, credit, Window(room), self.forgotten.append)
         self.daemon = daemon
         self.handler = Handler()
 

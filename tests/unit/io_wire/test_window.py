@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from millstream.adapters.daemon.receive_window import (
+from millstream.io_wire.window import (
     FIRST_WINDOW,
     MAX_GROWTH,
     MAX_WINDOW,
-    ReceiveWindow,
+    Window,
     WindowRoom,
 )
 
@@ -28,7 +28,7 @@ def take_windows(window, clock, seconds, count=1):
 
 
 def test_credit_comes_back_a_quarter_at_a_time():
-    window = ReceiveWindow(WindowRoom(Clock(), lambda: 0.0))
+    window = Window(WindowRoom(Clock(), lambda: 0.0))
     quarter = FIRST_WINDOW // 4
     assert window.taken(quarter - 1) == 0
     assert window.taken(1) == quarter
@@ -37,7 +37,7 @@ def test_credit_comes_back_a_quarter_at_a_time():
 
 def test_what_is_taken_slowly_keeps_its_window():
     clock = Clock()
-    window = ReceiveWindow(WindowRoom(clock, lambda: 0.1))
+    window = Window(WindowRoom(clock, lambda: 0.1))
     assert take_windows(window, clock, 1.0, 10) == 10 * FIRST_WINDOW
     assert window.length == FIRST_WINDOW
 
@@ -45,7 +45,7 @@ def test_what_is_taken_slowly_keeps_its_window():
 def test_what_is_taken_within_two_round_trips_gets_more():
     clock = Clock()
     room = WindowRoom(clock, lambda: 0.1)
-    window = ReceiveWindow(room)
+    window = Window(room)
     take_windows(window, clock, 0.1, 20)
     assert window.length == MAX_WINDOW
     assert room.growth == MAX_WINDOW - FIRST_WINDOW
@@ -53,7 +53,7 @@ def test_what_is_taken_within_two_round_trips_gets_more():
 
 def test_growth_is_given_as_credit():
     clock = Clock()
-    window = ReceiveWindow(WindowRoom(clock, lambda: 0.1))
+    window = Window(WindowRoom(clock, lambda: 0.1))
     taken = given = 0
     for _ in range(200):
         clock.now += 0.01
@@ -67,7 +67,7 @@ def test_growth_is_given_as_credit():
 def test_all_together_have_a_bound():
     clock = Clock()
     room = WindowRoom(clock, lambda: 0.1)
-    windows = [ReceiveWindow(room) for _ in range(20)]
+    windows = [Window(room) for _ in range(20)]
     for window in windows:
         take_windows(window, clock, 0.1, 20)
     assert sum(window.length - FIRST_WINDOW for window in windows) == room.growth <= MAX_GROWTH

@@ -1,8 +1,8 @@
-"""How many bytes of a socket may be on their way to us.
+"""How many bytes of a socket may be on their way, to whoever gives the credit for them.
 
-A socket that brings a whole window within two round trips could bring more: its window is doubled, as
-long as there is room for all. So a socket over a slow way to the daemon is as fast as one nearby, and a
-thousand idle ones cost nothing.
+A socket that fills a whole window within two round trips could do more: its window is doubled, as long
+as there is room for all. So a socket over a slow way between engine and daemon is as fast as one
+nearby, and a thousand idle ones cost nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FIRST_WINDOW = 256 << 10
 # Of one socket: 100 ms at 640 Mbit/s.
 MAX_WINDOW = 8 << 20
 
-# By which all windows together may grow: what is not read in time lies in memory here.
+# By which all windows of a side together may grow: what nobody takes in time lies in memory there.
 MAX_GROWTH = 32 << 20
 
 
@@ -24,7 +24,7 @@ class WindowRoom:
 
     Args:
         clock: seconds.
-        round_trip: seconds to the daemon and back, as far as is known.
+        round_trip: seconds to the other side and back, as far as is known.
 
     Attributes:
         growth: bytes by which windows have grown.
@@ -36,7 +36,7 @@ class WindowRoom:
         self.growth = 0
 
 
-class ReceiveWindow:
+class Window:
     """One socket's.
 
     Args:

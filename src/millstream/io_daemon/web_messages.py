@@ -1,0 +1,190 @@
+"""A client's end of a WebSocket taken apart (RFC 6455, section 5): bytes come in, messages go out.
+
+Where bytes are received to is said here, so that a long message is never copied: it is received into the
+memory that its reader keeps. It does no I/O.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from millstream.errors import ProtocolError
+
+# Received at once; a message of up to `LENT_LENGTH` is read where it lies in it.
+RECEIVE_BUFFER_LENGTH = 256 << 10
+LENT_LENGTH = 64 << 10
+
+# Masked together; a multiple of the mask's 4.
+_MASK_STEP = 16 << 10
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+# RFC 6455, section 7.4.1.
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED = 1000, 1001, 1002, 1003
+POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR = 1008, 1009, 1011
+
+FINAL, _MASKED, _RESERVED = 0x80, 0x80, 0x70
+MAX_CONTROL_LENGTH = 125
+_U16 = struct.Struct(">H")
+_U64 = struct.Struct(">Q")
+
+
+class RefusedFrameError(ProtocolError):
+    """A frame that is none, or that is not taken here.
+
+    Attributes:
+        code: what the client is told.
+    """
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+class MessageReader:
+    """One connection's.
+
+    Args:
+        take: takes BINARY messages, and CLOSE, PING and PONG: the opcode, the payload, writable, and
+            whether its memory may be kept; else it is borrowed.
+        max_message: bytes of the longest message that is taken.
+
+    Attributes:
+        max_message: see above.
+        is_paused: nothing is taken while this holds; then `read`.
+    """
+
+    def __init__(self, take: Callable[[int, memoryview, bool], None], max_message: int) -> None:
+        self.max_message = max_message
+        self.is_paused = False
+        self._take = take
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
+        self._begin = self._end = 0  # of what was not read yet
+        self._long: memoryview | None = None  # a frame that is received into memory of its own
+        self._filled = 0
+        self._mask = bytes(4)  # of that one
+        self._is_long_final = True
+        self._fragments: bytearray | None = None  # of a message whose end has not come
+
+    def room(self) -> memoryview:
+        """Where to receive to; never empty."""
+        return self._buffer[self._end :] if self._long is None else self._long[self._filled :]
+
+    def filled(self, length: int) -> None:
+        """So many bytes were received there. Raises RefusedFrameError."""
+        long = self._long
+        if long is None:
+            self._end += length
+            self.read()
+            return
+        self._filled += length
+        if self._filled == len(long):
+            self._long = None
+            self._take_data(long, self._mask, is_final=self._is_long_final, is_own=True)
+
+    def read(self) -> None:
+        """Take what is whole. Raises RefusedFrameError."""
+        buffer = self._buffer
+        while not self.is_paused and self._long is None:
+            begin, available = self._begin, self._end - self._begin
+            if available < 2:
+                break
+            first, second = buffer[begin], buffer[begin + 1]
+            length = second & 0x7F
+            header = {126: 8, 127: 14}.get(length, 6)
+            if available < header:
+                break
+            if length == 126:
+                (length,) = _U16.unpack_from(buffer, begin + 2)
+            elif length == 127:
+                (length,) = _U64.unpack_from(buffer, begin + 2)
+            self._check(first, second, length)
+            begin += header
+            mask = bytes(buffer[begin - 4 : begin])
+            opcode, is_final = first & 0x0F, bool(first & FINAL)
+            if length > LENT_LENGTH:
+                self._begin_long(length, begin, mask, is_final=is_final)
+                continue
+            if self._end - begin < length:
+                break
+            self._begin = begin + length
+            payload = buffer[begin : self._begin]
+            if opcode >= CLOSE:
+                unmask(payload, mask)
+                self._take(opcode, payload, False)
+            else:
+                self._take_data(payload, mask, is_final=is_final, is_own=False)
+        self._make_room()
+
+    def _check(self, first: int, second: int, length: int) -> None:
+        opcode = first & 0x0F
+        if opcode == TEXT:
+            raise RefusedFrameError(UNSUPPORTED, "messages are binary")
+        if opcode >= CLOSE and (length > MAX_CONTROL_LENGTH or not first & FINAL):
+            raise RefusedFrameError(PROTOCOL_ERROR, "a control frame is long, or comes in parts")
+        goes_on = self._fragments is not None
+        if (
+            opcode not in {CONTINUATION, BINARY, CLOSE, PING, PONG}
+            or first & _RESERVED
+            or not second & _MASKED
+            or (opcode < CLOSE and goes_on != (opcode == CONTINUATION))
+        ):
+            why = f"a frame must not begin with {first:#04x} {second:#04x} here"
+            raise RefusedFrameError(PROTOCOL_ERROR, why)
+        if opcode < CLOSE and length + len(self._fragments or b"") > self.max_message:
+            raise RefusedFrameError(TOO_BIG, f"a message has over {self.max_message} bytes")
+
+    def _begin_long(self, length: int, begin: int, mask: bytes, *, is_final: bool) -> None:
+        """A long frame has memory of its own: what came of it is copied, the rest goes there."""
+        long = memoryview(bytearray(length))
+        there = min(length, self._end - begin)
+        long[:there] = self._buffer[begin : begin + there]
+        self._begin = begin + there
+        if there == length:
+            self._take_data(long, mask, is_final=is_final, is_own=True)
+        else:
+            self._long, self._filled, self._mask, self._is_long_final = long, there, mask, is_final
+
+    def _make_room(self) -> None:
+        """What has begun, and is not long, must fit in wholly."""
+        begin, end = self._begin, self._end
+        if begin == end:
+            self._begin = self._end = 0
+        elif begin > RECEIVE_BUFFER_LENGTH - LENT_LENGTH - 16 or end == RECEIVE_BUFFER_LENGTH:
+            self._buffer[: end - begin] = bytes(self._buffer[begin:end])
+            self._begin, self._end = 0, end - begin
+
+    def _take_data(self, payload: memoryview, mask: bytes, *, is_final: bool, is_own: bool) -> None:
+        unmask(payload, mask)
+        if self._fragments is None and is_final:
+            self._take(BINARY, payload, is_own)
+            return
+        fragments = bytearray() if self._fragments is None else self._fragments
+        fragments += payload
+        self._fragments = None if is_final else fragments
+        if is_final:
+            self._take(BINARY, memoryview(fragments), True)
+
+
+def frame_header(opcode: int, length: int) -> bytes:
+    """What stands before a payload; a server's has no mask."""
+    first = FINAL | opcode
+    if length < 126:
+        return bytes([first, length])
+    if length < 1 << 16:
+        return bytes([first, 126]) + _U16.pack(length)
+    return bytes([first, 127]) + _U64.pack(length)
+
+
+def unmask(payload: memoryview, mask: bytes) -> None:
+    """Undo a client's mask, in place. Our own client's is zero."""
+    if mask == bytes(4):
+        return
+    key = int.from_bytes(mask * (_MASK_STEP // 4), "little")
+    for at in range(0, len(payload), _MASK_STEP):
+        part = payload[at : at + _MASK_STEP]
+        length = len(part)
+        if length < _MASK_STEP:
+            key = int.from_bytes((mask * (length // 4 + 1))[:length], "little")
+        part[:] = (int.from_bytes(part, "little") ^ key).to_bytes(length, "little")
