@@ -8,6 +8,7 @@ from contextlib import suppress
 from millstream.errors import MalformedFrameError
 from millstream.interfaces.disk import Extent, Outcome
 from millstream.io_daemon.relative_path import PathRefusedError, path_parts
+from millstream.io_daemon.web_messages import MessageReader, RefusedFrameError
 from millstream.io_wire import batches, results
 from millstream.io_wire.batches import SpanRecord, WriteRecord
 from millstream.io_wire.calls import encode_call, parse_call
@@ -82,6 +83,26 @@ def fuzz_io_results(data: bytes) -> None:
             unpack(memoryview(data))
 
 
+def fuzz_io_messages(data: bytes) -> None:
+    """A client's end of a WebSocket: the same whether it comes at once or in small parts."""
+    assert _messages(data, len(data)) == _messages(data, 1) == _messages(data, 13)
+
+
+def _messages(data: bytes, step: int) -> tuple[list[tuple[int, bytes]], int]:
+    """What was taken, and the code of the end if it was refused."""
+    taken: list[tuple[int, bytes]] = []
+    reader = MessageReader(lambda code, payload, _: taken.append((code, bytes(payload))), 3000)
+    try:
+        while data:
+            room = reader.room()
+            length = min(len(room), len(data), step)
+            room[:length], data = data[:length], data[length:]
+            reader.filled(length)
+    except RefusedFrameError as error:
+        return taken, error.code
+    return taken, 0
+
+
 def fuzz_io_paths(data: bytes) -> None:
     """Paths relative to a root: what is let through cannot lead out of it by its parts."""
     for windows in (False, True):
@@ -137,6 +158,15 @@ TARGETS = [
             results.pack_write_results(_TOLD),
             b"".join(results.pack_read_results(_TOLD)),
             results.pack_hash_results(_TOLD),
+        ],
+    ),
+    Target(
+        "io_messages",
+        "messages of WebSockets to the io-daemon",
+        fuzz_io_messages,
+        [
+            b"\x82\x83abcd123" + b"\x89\x80abcd" + b"\x82\xfe\x00\x80" + bytes(132),
+            b"\x02\x81abcd1" + b"\x80\x82\0\0\0\0" + b"23" + b"\x88\x82abcd\x62\x8b",
         ],
     ),
     Target(

@@ -27,7 +27,7 @@ EXPECTED = {
     "content_range",
     *("roots_record", "resume_state", "resume_peers", "goals"),
     *("placement_record", "partial_pieces"),
-    *("io_frames", "io_writes", "io_spans", "io_results", "io_paths"),
+    *("io_frames", "io_writes", "io_spans", "io_results", "io_messages", "io_paths"),
     *("native_messages", "profiles"),
     *("http_answer", "http_url"),
 }

@@ -84,9 +84,7 @@ class WebSocket:
         if self._is_closed:
             raise NetworkError("the connection is closed")
         self._put(BINARY, [message])
-        while self._unsent and not self._is_closed:
-            self._drained = self._loop.create_future()
-            await self._drained
+        await self._until_sent()
         if self._is_closed:
             raise NetworkError("the connection was lost")
 
@@ -109,9 +107,7 @@ class WebSocket:
         if not self._is_closed:
             told = why.encode()[: MAX_CONTROL_LENGTH - 2].decode("utf-8", "ignore")
             self._put(CLOSE, [code.to_bytes(2, "big") + told.encode()])
-        while self._unsent and not self._is_closed:
-            self._drained = self._loop.create_future()
-            await self._drained
+        await self._until_sent()
         if not self._is_closed:
             self._half_close()
             await asyncio.shield(self._gone)
@@ -162,6 +158,13 @@ class WebSocket:
             self._is_writing = False
             self._loop.remove_writer(self._socket)
             self._wake()
+
+    async def _until_sent(self) -> None:
+        while self._unsent and not self._is_closed:
+            if self._drained is None or self._drained.done():
+                self._drained = self._loop.create_future()
+            # Who waits may be cancelled, and the others not.
+            await asyncio.shield(self._drained)
 
     def _wake(self) -> None:
         if self._drained is not None and not self._drained.done():

@@ -102,7 +102,7 @@ async def test_a_pause(ends):
 
 
 async def test_a_pause_in_the_middle_of_what_came(ends):
-    ends.socket._received = lambda message, _: (ends.messages.append(1), ends.socket.pause())
+    ends.socket._received = lambda *_: (ends.messages.append(1), ends.socket.pause())
     await ends.say(client_frame(b"one") + client_frame(b"two"))
     await waiting.until(lambda: ends.messages, "the first is there")
     await asyncio.sleep(0.002)
