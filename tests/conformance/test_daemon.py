@@ -9,19 +9,20 @@ from pathlib import Path
 from unittest import SkipTest
 
 import pytest
+from tests.integration.lending import slow_way
 
 from millstream.adapters.daemon import (
     BatchingDiskQueue,
     DaemonAddress,
     DaemonConnection,
     DaemonFileSystem,
+    DaemonHttp,
     DaemonNetwork,
 )
-from millstream.adapters.daemon.http import DaemonHttp
-from millstream.io_wire.window import FIRST_WINDOW
 from millstream.interfaces.disk import DiskConfig
 from millstream.io_daemon.config import IoDaemonConfig
 from millstream.io_daemon.server import IoDaemon
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.storage.roots import StorageRoot
 from millstream.testing import (
     DiskQueueConformance,
@@ -41,25 +42,34 @@ TOKEN = "a token of the tests".replace(" ", "-")
 
 
 @asynccontextmanager
-async def connected(roots: dict[str, Path | str] | None = None) -> AsyncIterator[DaemonConnection]:
-    """A daemon that lends these directories, and a connection to it."""
+async def connected(
+    roots: dict[str, Path | str] | None = None, latency: float = 0.0
+) -> AsyncIterator[DaemonConnection]:
+    """A daemon that lends these directories, and a connection to it, so far away."""
     lent = tuple(StorageRoot(token, token, str(path)) for token, path in (roots or {}).items())
-    async with IoDaemon(IoDaemonConfig(token=TOKEN, roots=lent)) as daemon:
-        connection = DaemonConnection(
-            DaemonAddress(token=TOKEN, port=daemon.port), socket_window=FIRST_WINDOW
-        )
-        try:
-            yield connection
-        finally:
-            await connection.close()
+    async with AsyncExitStack() as stack:
+        settings = IoDaemonConfig(token=TOKEN, roots=lent)
+        port = (await stack.enter_async_context(IoDaemon(settings))).port
+        if latency:
+            port = await stack.enter_async_context(slow_way(port, latency))
+        address = DaemonAddress(token=TOKEN, port=port)
+        connection = DaemonConnection(address, socket_window=FIRST_WINDOW)
+        stack.push_async_callback(connection.close)
+        yield connection
 
 
-class TestDaemonNetwork(NetworkConformance):
+class AtADistance:
+    """Seconds to the daemon; as many back."""
+
+    latency = 0.0
+
+
+class TestDaemonNetwork(AtADistance, NetworkConformance):
     @asynccontextmanager
     async def open_network(self, *, ipv6: bool = False) -> AsyncIterator[NetworkUnderTest]:
         if ipv6 and not has_ipv6_loopback():
             raise SkipTest("this machine has no IPv6 loopback")
-        async with connected() as daemon:
+        async with connected(latency=self.latency) as daemon:
             network = DaemonNetwork(daemon)
             yield NetworkUnderTest(network, network, "::1" if ipv6 else "127.0.0.1")
 
@@ -74,12 +84,12 @@ class TestTwoDaemons(NetworkConformance):
             yield NetworkUnderTest(DaemonNetwork(one), DaemonNetwork(other), host)
 
 
-class TestDaemonDatagrams(DatagramConformance):
+class TestDaemonDatagrams(AtADistance, DatagramConformance):
     @asynccontextmanager
     async def open_datagrams(self, *, ipv6: bool = False) -> AsyncIterator[DatagramsUnderTest]:
         if ipv6 and not has_ipv6_loopback():
             raise SkipTest("this machine has no IPv6 loopback")
-        async with connected() as daemon:
+        async with connected(latency=self.latency) as daemon:
             network = DaemonNetwork(daemon)
             local = "::1" if ipv6 else "127.0.0.1"
             names = ("127.0.0.1", "::1")
@@ -96,25 +106,21 @@ class TestDaemonHttp(HttpConformance):
             yield under_test
 
 
-class TestDaemonFileSystem(InDirectory, FileSystemConformance):
-    directory = ""
-
+class TestDaemonFileSystem(AtADistance, InDirectory, FileSystemConformance):
     @asynccontextmanager
     async def open_filesystem(self) -> AsyncIterator[FileSystemUnderTest]:
         async with AsyncExitStack() as stack:
             apart = stack.enter_context(another_disk(self.path))
             roots = {"here": self.path} | ({"apart": apart} if apart else {})
-            files = DaemonFileSystem(await stack.enter_async_context(connected(roots)))
-            root = f"here{self.directory}"
-            yield FileSystemUnderTest(
-                files, root, self.put, self.get, f"apart{self.directory}" if apart else None
-            )
+            daemon = await stack.enter_async_context(connected(roots, self.latency))
+            other = "apart" if apart else None
+            yield FileSystemUnderTest(DaemonFileSystem(daemon), "here", self.put, self.get, other)
 
 
-class TestDaemonDiskQueue(InDirectory, DiskQueueConformance):
+class TestDaemonDiskQueue(AtADistance, InDirectory, DiskQueueConformance):
     @asynccontextmanager
     async def open_disk(self, config: DiskConfig) -> AsyncIterator[DiskUnderTest]:
-        async with connected({"here": self.path}) as daemon:
+        async with connected({"here": self.path}, self.latency) as daemon:
             yield DiskUnderTest(BatchingDiskQueue(daemon, config), "here", self.put, self.get)
 
 

@@ -81,9 +81,7 @@ async def native_host(
     try:
         yield NativeClient(process)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        # Whom it started may still have its pipes for a moment.
+        # Whom it started may still have its pipes, and what it wrote may be unread.
         process._transport.close()  # type: ignore[attr-defined]
+        await process.wait()
         await asyncio.sleep(0)

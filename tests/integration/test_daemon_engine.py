@@ -12,19 +12,25 @@ from pathlib import Path
 import pytest
 
 from millstream import Engine, EngineConfig, LimitsConfig, Torrent
-from millstream.adapters.daemon import BatchingDiskQueue, DaemonConnection, DaemonNetwork
+from millstream.adapters.daemon import (
+    BatchingDiskQueue,
+    DaemonConnection,
+    DaemonHttp,
+    DaemonNetwork,
+)
 from millstream.adapters.daemon import connection as daemon_connection
-from millstream.adapters.daemon.http import DaemonHttp
-from millstream.io_wire.window import FIRST_WINDOW
+from millstream.adapters.memory import MemorySessionStore
 from millstream.engine.config import StorageConfig
 from millstream.errors import ConfigError, HttpError, NetworkError, RootUnavailableError
 from millstream.events import TorrentFailed
 from millstream.interfaces.disk import DiskResult, Extent, Outcome, VerifiedWrite
 from millstream.interfaces.http import HttpRequest
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.presets.daemon import create_daemon_engine
 from millstream.protocol.bencode import encode
 from millstream.protocol.compact import PeerAddress, pack_peers
 from millstream.protocol.infohash import InfoHash
+from millstream.storage.roots import StorageRoot
 from millstream.testing.conformance_waiting import until
 
 from .certificates import own_certificate
@@ -212,6 +218,28 @@ async def test_batches_do_not_wait_for_each_other(lender, tmp_path):
         assert [result.outcome for result in results] == [Outcome.SUCCESS] * 20
         await disk.close()
     assert (tmp_path / "films" / "file19").read_bytes() == data
+
+
+async def test_a_session_remembers_tokens(lender, share, seeding, tmp_path):
+    """The next run finds its torrents by the tokens of their roots, and what they have."""
+    seed = await seeding(upload=3_000_000)
+    store = MemorySessionStore()
+    lent = [StorageRoot("m", "Music", "m"), "f"]
+    options = {"daemon": lender.address, "roots": lent, "session": store}
+    async with create_daemon_engine(CONFIG, **options) as engine:
+        torrent = await engine.add(share.data, root="f", peers=[seed])
+        await pieces(torrent, 10)
+    async with create_daemon_engine(CONFIG, **options) as engine:
+        restored = await engine.restore_session()
+        (torrent,) = restored.torrents
+        await torrent.wait_checked()
+        assert torrent.status().pieces_have >= 10
+        assert engine.roots.root_of(torrent.info_hash) == StorageRoot("f", "f", "f")
+        assert engine.roots.default == StorageRoot("m", "Music", "m")
+        torrent.add_peer(seed)
+        await torrent.wait_complete()
+        assert torrent.status().downloaded < len(share.content) + share.piece_length
+    assert share.stored(tmp_path / "films") == share.content
 
 
 async def test_trackers_are_asked_through_the_daemon(lender, share, seeding, tmp_path):

@@ -66,6 +66,20 @@ async def test_a_store_of_ones_own(share: Share, tmp_path: Path) -> None:
         assert torrent.state is TorrentState.STOPPED
 
 
+async def test_what_is_remembered_is_in_the_store_at_once(share: Share, tmp_path: Path) -> None:
+    store = MemorySessionStore()
+    async with create_native_engine(CONFIG, save_path=tmp_path, session=store) as engine:
+        torrent = await engine.add(share.data, start=False)
+        await torrent.remember()
+        copy = MemorySessionStore()
+        await copy.apply({key: await store.get(key) for key in await store.keys()})
+    async with create_native_engine(CONFIG, save_path=tmp_path, session=copy) as engine:
+        [torrent] = (await engine.restore_session()).torrents
+        assert torrent.state is TorrentState.STOPPED
+    async with create_native_engine(CONFIG, save_path=tmp_path) as engine:
+        await (await engine.add(share.data, start=False)).remember()  # nothing to remember it in
+
+
 @stores
 async def test_a_second_engine_is_told_that_the_session_is_taken(
     name: str, share: Share, tmp_path: Path

@@ -38,6 +38,8 @@ NEWCOMER_WEIGHT = 3
 TURN_PIECES = 20
 TURN_TIME = 60.0
 
+_NOBODY: frozenset[ConnectionId] = frozenset()
+
 
 class Candidate(Protocol):
     """What the decision needs to know of a peer.
@@ -112,7 +114,7 @@ class Choker:
         self._rng = rng
         self.capacity = UploadCapacity()
         self._standings: dict[ConnectionId, _Standing] = {}
-        self._optimistic: frozenset[ConnectionId] = frozenset()
+        self._optimistic = _NOBODY
         self._round_began: float | None = None
         self._drawn_at = 0.0
 
@@ -150,6 +152,9 @@ class Choker:
             self._drawn_at = now
         if self._slots is None and len(wanting) > self.capacity.slots:
             self._prove_capacity(wanting, now)
+        if not everyone:  # as with ten thousand idle torrents
+            self._optimistic = _NOBODY
+            return [], []
         served = self._regular(wanting, now, anew=is_round)
         served |= self._optimists(wanting, served, anew=is_draw, seeding=seeding)
         self._optimistic = self._optimistic.intersection(served)

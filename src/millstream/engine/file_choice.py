@@ -83,6 +83,10 @@ class FileChoice:
         return PiecePriorities.of_files(files, piece_count, first_last=self.first_last)
 
 
+# Of most torrents everything is wanted, and one object says so.
+NO_CHOICE = FileChoice()
+
+
 def _check(index: int, file_count: int) -> None:
     if not 0 <= index < file_count:
-        raise ConfigError(f"select: there is no file {index}: the torrent has {file_count}")
+        raise ConfigError(f"there is no file {index}: the torrent has {file_count}")

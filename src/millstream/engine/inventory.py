@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from millstream.core.geometry import Geometry
 from millstream.core.piece_set import set_of_ranges
-from millstream.engine.checking import Checker, CheckTurn
+from millstream.engine.checking import Checker
 from millstream.engine.config import EngineConfig
-from millstream.engine.file_choice import FileChoice
+from millstream.engine.file_choice import NO_CHOICE
 from millstream.engine.preparation import make_empty_files, make_room
 from millstream.engine.resumption import CheckPlan, plan_check
 from millstream.engine.room import check_room, room_needed
@@ -34,6 +34,38 @@ from millstream.storage.roots import StorageRoot
 RECENT = 1.0
 
 
+class CheckedTorrent(Protocol):
+    """The torrent that is checked: `engine.session`."""
+
+    @property
+    def root(self) -> StorageRoot:
+        """What its files are under."""
+
+    async def see_root(self, within: float) -> None:
+        """See that it is there, unless that was so many seconds ago: `engine.shared.DiskWatch`.
+
+        Awaited before anything is believed to be missing. Raises RootUnavailableError.
+        """
+
+    async def settle(self) -> None:
+        """Find a place for every file, before each check. Raises StorageError."""
+
+    def check_turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until a check may read the files, and hold its place while it does."""
+
+    def found(self, have: int) -> None:
+        """The set (an int) of the pieces that are there, after each check."""
+
+    def lost(self, pieces: int) -> None:
+        """The set of those that turned out to be gone, while the torrent runs."""
+
+    def fail(self, error: MillstreamError) -> None:
+        """Instead of either: that cannot be found out."""
+
+
+_NONE: frozenset[int] = frozenset()
+
+
 class Inventory:
     """The checks of one torrent.
 
@@ -41,56 +73,53 @@ class Inventory:
         metainfo: the torrent.
         disk: its way to the disk.
         files: looks for its files, and makes those that are missing.
-        root: says what they are under.
         config: how files are made, and what room must be left.
-        found: called with the set (an int) of the pieces that are there, after each check.
-        lost: called with the set of those that turned out to be gone, while the torrent runs.
-        failed: called instead of either, if that cannot be found out.
-        turn: waits until a check may read the files, and holds its place while it does.
+        torrent: is told what is there.
 
     Attributes:
         claims: what the last run says is there, until the first check has been.
-        plan: how the last check used that.
+        plan: how the last check used that, until somebody remembers it.
         checks: how often it was found out what is there.
         checked_pieces: pieces looked at by the check that is running or was last run.
         choice: which files are wanted.
-        prepare: awaited before each check: finds a place for every file, or raises StorageError.
-        see_root: awaited before anything is believed to be missing: raises RootUnavailableError if
-            it is the disk that is; `engine.shared.DiskWatch`.
     """
+
+    __slots__ = (
+        *(
+            "_checker",
+            "_checking",
+            "_config",
+            "_disk",
+            "_files",
+            "_looked_at",
+            "_metainfo",
+            "_suspects",
+        ),
+        *("_torrent", "_was_known", "checked_pieces", "checks", "choice", "claims", "plan"),
+    )
 
     def __init__(
         self,
         metainfo: Metainfo,
         disk: TorrentDisk,
         files: FileSystem,
-        root: Callable[[], StorageRoot],
         config: EngineConfig,
-        found: Callable[[int], None],
-        lost: Callable[[int], None],
-        failed: Callable[[MillstreamError], None],
-        turn: CheckTurn = nullcontext,
+        torrent: CheckedTorrent,
     ) -> None:
         self._metainfo = metainfo
         self._disk = disk
         self._files = files
-        self._root = root
         self._config = config
-        self._found = found
-        self._lost = lost
-        self._failed = failed
-        self._turn = turn
+        self._torrent = torrent
         self._checker: Checker | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._suspects: frozenset[int] = frozenset()
+        self._suspects = self._looked_at = _NONE
         self._was_known = False
         self.claims: Claims | None = None
         self.plan: CheckPlan | None = None
         self.checks = 0
         self.checked_pieces = 0
-        self.choice = FileChoice()
-        self.prepare: Callable[[], Awaitable[None]] | None = None
-        self.see_root: Callable[[float], Awaitable[None]] = _take_for_granted
+        self.choice = NO_CHOICE
 
     @property
     def is_running(self) -> bool:
@@ -132,16 +161,21 @@ class Inventory:
             self.claims = claims
         self.checked_pieces = 0
 
-    def look_again(self, indexes: Iterable[int], have: Callable[[], int]) -> None:
+    def look_again(self, indexes: Iterable[int], have: Callable[[], int]) -> list[int]:
         """Somebody deleted, cut or replaced these files while the torrent runs: see what is left.
 
         Args:
             indexes: numbers of files.
             have: says the set of the pieces that are believed to be there.
+
+        Returns:
+            Those of the files that are not looked at already.
         """
+        news = sorted(set(indexes) - self._suspects - self._looked_at)
         self._suspects = self._suspects.union(indexes)
         if self._suspects and not self.is_running:
             self._run(self._look_again(have))
+        return news
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._checking = asyncio.get_running_loop().create_task(work)
@@ -188,17 +222,16 @@ class Inventory:
         count = self._metainfo.piece_count
         plan: CheckPlan | None = None
         try:
-            await self.see_root(RECENT)
-            if self.prepare is not None:
-                await self.prepare()
+            await self._torrent.see_root(RECENT)
+            await self._torrent.settle()
             if self.claims is not None:
                 plan = await plan_check(self.claims, placement, files, count)
             among = None if plan is None else plan.doubtful
             checker = Checker(self._metainfo, self._disk, self._progressed, among)
             self._checker = checker
-            have = await checker.run(files, self._turn)
+            have = await checker.run(files, self._torrent.check_turn)
             if checker.unreadable:
-                await self.see_root(0.0)
+                await self._torrent.see_root(0.0)
             if self.is_first:
                 await self._note_foreign(have, checker.sizes)
             if plan is not None:
@@ -208,11 +241,11 @@ class Inventory:
             elif have == every_piece(count):
                 await make_empty_files(files, placement)
             else:
-                await self.see_root(RECENT)
+                await self._torrent.see_root(RECENT)
                 await self._see_that_it_fits(have)
                 await make_room(files, placement, self._config.disk.allocation, self.choice.wants)
         except MillstreamError as error:
-            self._failed(error)
+            self._torrent.fail(error)
             return
         finally:
             self._checker = None
@@ -253,43 +286,46 @@ class Inventory:
             files=[index for index in range(len(layout.files)) if self.choice.wants(index)],
             stats=stats,
         )
-        await check_room(self._files, self._root(), needed, self._config.storage.min_free_space)
+        await check_room(
+            self._files, self._torrent.root, needed, self._config.storage.min_free_space
+        )
 
     async def _look_again(self, have: Callable[[], int]) -> None:
         try:
             async with self._disk.arranging:
                 while self._suspects:
-                    indexes, self._suspects = sorted(self._suspects), frozenset()
+                    self._looked_at, self._suspects = self._suspects, _NONE
+                    indexes = sorted(self._looked_at)
                     await self._look_at(indexes, have)
         except asyncio.CancelledError:
             self._look_failed()
             raise
         except MillstreamError as error:
             self._look_failed()
-            self._failed(error)
+            self._torrent.fail(error)
         finally:
-            self._checker = None
+            self._checker, self._looked_at = None, _NONE
 
     def _look_failed(self) -> None:
         """Nobody knows what is there: all is to be checked before it goes on."""
-        self._suspects = frozenset()
+        self._suspects = _NONE
         self.checked_pieces = 0
 
     async def _look_at(self, indexes: list[int], have: Callable[[], int]) -> None:
         """What is gone is told at once; what is still there is read again, and told if it is wrong."""
         count = self._metainfo.piece_count
-        await self.see_root(0.0)
+        await self._torrent.see_root(0.0)
         # No file is open within: what is read from now on is what is there now.
         async with self._disk.fence() as placement:
             gone = set_of_ranges(await self._gone(indexes, placement), count)
             touched = set_of_ranges(placement.layout.pieces_of(indexes), count)
             doubtful = have() & touched & ~gone
-            self._lost(gone)
+            self._torrent.lost(gone)
             await self.make_room(frozenset(indexes))
         if doubtful:
             checker = Checker(self._metainfo, self._disk, lambda _: None, doubtful)
             self._checker = checker
-            self._lost(doubtful & ~await checker.run(self._files))
+            self._torrent.lost(doubtful & ~await checker.run(self._files))
 
     async def _gone(self, indexes: list[int], placement: Placement) -> list[range]:
         """The pieces that have bytes beyond the files' ends."""
@@ -311,11 +347,7 @@ class Inventory:
         self.claims, self.plan = None, plan
         self.checks += 1
         self.checked_pieces = self._metainfo.piece_count
-        self._found(have)
-
-
-async def _take_for_granted(_: float) -> None:
-    """Nobody watches the disk."""
+        self._torrent.found(have)
 
 
 def files_with(

@@ -156,9 +156,9 @@ class Journal:
     def files_changed(self, paths: Sequence[str | None]) -> None:
         """Somebody deleted, cut or replaced files while it runs."""
         _DISK.bind(torrent=self._info_hash).warning(
-            "%d files were deleted or changed, and are looked at again: %s",
-            len(paths),
+            "deleted or changed by somebody, and looked at again: %s%s",
             ", ".join(map(str, paths[:MAX_FILES_NAMED])),
+            f" and {len(paths) - MAX_FILES_NAMED} more" * (len(paths) > MAX_FILES_NAMED),
         )
 
     def leftovers(self, root: str, error: StorageError) -> None:

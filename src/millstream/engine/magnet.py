@@ -86,6 +86,11 @@ class MagnetStage:
         for link in list(self._membership.links.values()):
             link.close(reason)
 
+    @property
+    def transferred(self) -> tuple[int, int]:
+        """Nothing was."""
+        return 0, 0
+
     def status(self) -> TorrentStatus:
         """A snapshot."""
         return TorrentStatus(

@@ -71,6 +71,12 @@ class Membership(Standing):
         extensions: what is said by extensions.
     """
 
+    __slots__ = (
+        *("_admission", "_farewell", "_has_new_peers", "_is_held", "_listen_addresses", "_root"),
+        *("_shared", "allow_local", "announcing", "connector", "departed_downloaded"),
+        *("departed_uploaded", "extensions", "hub", "journal", "limits", "links", "magnet"),
+        *("stage", "swarm"),
+    )
     stage: Stage
 
     def __init__(
@@ -234,8 +240,7 @@ class Membership(Standing):
 
     def _counters(self) -> tuple[int, int, int]:
         """Bytes uploaded and downloaded so far, and bytes left."""
-        status = self.stage.status()
-        return status.uploaded, status.downloaded, self.stage.bytes_left
+        return *self.stage.transferred, self.stage.bytes_left
 
     def _tracker_answered(self, addresses: list[PeerAddress]) -> None:
         self.add_peers(addresses, PeerSource.TRACKER)

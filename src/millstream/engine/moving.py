@@ -37,7 +37,6 @@ class Moving:
         "_disk",
         "_files",
         "_roots",
-        "_see_root",
         "_watch",
         "moved",
         "total",
@@ -54,7 +53,6 @@ class Moving:
         self._files = arrangement.files
         self._roots = roots
         self._watch = disk_watch
-        self._see_root = disk_watch.require_root
         self.moved: int | None = None
         self.total = 0
 
@@ -86,8 +84,8 @@ class Moving:
 
     async def _see_both(self, root: StorageRoot) -> None:
         # Where a disk is not mounted all files seem to be gone, and would go to its mount point.
-        await self._see_root(self._arrangement.member.root.token)
-        await self._see_root(root.token)
+        await self._watch.require_root(self._arrangement.member.root.token)
+        await self._watch.require_root(root.token)
 
     async def _relocate(self, relocation: Relocation) -> None:
         arrangement = self._arrangement
@@ -176,7 +174,7 @@ class Moving:
         if not _changes(choose(self._disk.placement), self._disk.placement):
             return
         async with arrangement.alone() as placement:
-            await self._see_root(arrangement.member.root.token)
+            await self._watch.require_root(arrangement.member.root.token)
             await self.recover()
             paths = _changes(choose(placement), placement)
             relocation = Relocation.renaming(placement, paths)

@@ -164,13 +164,13 @@ class Persistence:
             sequential=options.sequential,
             observe=options.observe,
         )
-        self._add(TorrentKeeper(member, state))
+        self._add(TorrentKeeper(self, member, state))
         member.changed()
 
     def add_restored(self, member: Membership, state: ResumeState) -> None:
         """Go on remembering a torrent, whose state this was."""
         has_metainfo = isinstance(member.stage, TorrentSession)
-        keeper = TorrentKeeper(member, state, has_metainfo=has_metainfo)
+        keeper = TorrentKeeper(self, member, state, has_metainfo=has_metainfo)
         keeper.saved = state
         keeper.partial_saved = member.kept_pieces
         self._add(keeper)
@@ -183,20 +183,35 @@ class Persistence:
             self._records_due[INDEX_KEY] = self._encode_index
         for key in _KEYS:
             self._gone.pop(key(member.info_hash), None)
-        member.changed = partial(self._changed, keeper)
-        member.claims = partial(self._claims_of, keeper)
-        member.remember = partial(self._remember, keeper)
+        member.memory = keeper
 
-    def _claims_of(self, keeper: TorrentKeeper) -> Claims | None:
+    # engine.torrent_keeper.Book
+
+    def claims_of(self, keeper: TorrentKeeper) -> Claims | None:
+        """What is known to be on the disk, which just went."""
         now, wall_time = asyncio.get_running_loop().time(), self._clock.wall_time()
         return keeper.disk_went(now, FLUSH_INTERVAL, wall_time)
+
+    def changed(self, keeper: TorrentKeeper) -> None:
+        """There is something new to save of it."""
+        if not self._due:
+            self._due[keeper] = None
+            self._schedule()
+        else:
+            self._due[keeper] = None
+
+    async def remember(self, keeper: TorrentKeeper) -> None:
+        """Return when it is saved; its place in the order follows. Raises StorageError."""
+        self._due[keeper] = None
+        while keeper in self._due:
+            await self._save([keeper], with_order=False)
 
     async def forget(self, info_hash: InfoHash) -> None:
         """The torrent is no longer of the session."""
         keeper = self._keepers.pop(info_hash, None)
         if keeper is not None:
             keeper.is_forgotten = True
-            keeper.member.changed = lambda: None
+            keeper.member.memory = None
             self._due.pop(keeper, None)
         self._order.pop(info_hash, None)
         self._records_due[INDEX_KEY] = self._encode_index
@@ -253,18 +268,6 @@ class Persistence:
     def _encode_roots(self) -> bytes:
         self._roots_record = self._roots_record.updated(self._roots)
         return self._roots_record.encode()
-
-    def _changed(self, keeper: TorrentKeeper) -> None:
-        if not self._due:
-            self._due[keeper] = None
-            self._schedule()
-        else:
-            self._due[keeper] = None
-
-    async def _remember(self, keeper: TorrentKeeper) -> None:
-        self._due[keeper] = None
-        while keeper in self._due:
-            await self._save([keeper])
 
     def _schedule(self) -> None:
         """See to it that there is a turn at the right time."""
@@ -434,7 +437,7 @@ class Persistence:
             keeper.partial_saved = kept
             entries[partial_key(member.info_hash)] = encode_partial(kept)
         elif not kept and keeper.partial_saved and session is not None and _is_stale(session):
-            keeper.partial_saved = []
+            keeper.partial_saved = ()
             entries[partial_key(member.info_hash)] = None
         return entries
 

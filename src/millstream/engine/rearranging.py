@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from millstream.core.file_priority import FilePriority
 from millstream.core.piece_set import set_of_ranges
 from millstream.engine.arrangement import Arrangement
-from millstream.engine.file_choice import FileChoice
+from millstream.engine.file_choice import NO_CHOICE, FileChoice
 from millstream.engine.inventory import RECENT, Inventory, files_with
 from millstream.engine.membership import Membership
 from millstream.engine.moving import Moving
@@ -30,6 +31,26 @@ from millstream.storage.relocation import Relocation
 from millstream.storage.roots import StorageRoot, StorageRootManager
 
 
+class RearrangedTorrent(Protocol):
+    """The torrent whose files they are: `engine.session`."""
+
+    @property
+    def have(self) -> int:
+        """The set (an int) of the pieces that are verified."""
+
+    async def see_root(self, within: float) -> None:
+        """See that its root is there, unless that was so many seconds ago.
+
+        Raises RootUnavailableError.
+        """
+
+    def chosen(self, choice: FileChoice) -> None:
+        """Want what a choice says, now that there is a place for it."""
+
+    def lost(self, pieces: int) -> None:
+        """The pieces of this set have no place any more."""
+
+
 class Rearranging:
     """Rearranges the files of one torrent.
 
@@ -41,13 +62,16 @@ class Rearranging:
         roots: where torrents may be.
         disk_watch: knows which disks are there, and what other torrents have on them.
         suffix: what the names of incomplete files of a new torrent end with; empty for nothing.
-        chosen: lets the torrent want what a choice says, now that there is a place for it.
-        have: says the set (an int) of the pieces that are verified.
-        lost: called with the set of pieces that have no place any more.
+        torrent: is told what becomes of them.
 
     Attributes:
         choice: which files are to be wanted.
     """
+
+    __slots__ = (
+        *("_arrangement", "_complete", "_disk", "_disk_watch", "_files", "_inventory"),
+        *("_is_late", "_member", "_moving", "_suffix", "_task", "_torrent", "choice"),
+    )
 
     def __init__(
         self,
@@ -58,9 +82,7 @@ class Rearranging:
         roots: StorageRootManager,
         disk_watch: DiskWatch,
         suffix: str,
-        chosen: Callable[[FileChoice], None],
-        have: Callable[[], int],
-        lost: Callable[[int], None],
+        torrent: RearrangedTorrent,
     ) -> None:
         self._member = member
         self._disk = disk
@@ -68,15 +90,13 @@ class Rearranging:
         self._files = files
         self._disk_watch = disk_watch
         self._suffix = suffix
-        self._chosen = chosen
-        self._have = have
-        self._lost = lost
+        self._torrent = torrent
         self._arrangement = Arrangement(member, disk, inventory, files)
         self._moving = Moving(self._arrangement, roots, disk_watch)
         self._is_late = False
         self._complete: set[int] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.choice = FileChoice()
+        self.choice = NO_CHOICE
 
     @property
     def moving(self) -> float | None:
@@ -109,7 +129,7 @@ class Rearranging:
                 await self._find_places()
         except BaseException:
             self.choice = self._placed(self.choice)
-            self._chosen(self.choice)
+            self._torrent.chosen(self.choice)
             raise
 
     async def _find_places(self) -> None:
@@ -119,10 +139,10 @@ class Rearranging:
         placement = self._disk.placement
         made = [index for index in placement.in_parts if self.choice.wants(index)]
         if self._is_to_arrange(placement):
-            await self._inventory.see_root(RECENT)
+            await self._torrent.see_root(RECENT)
             async with self._disk.fence():
                 await unbroken(self._arrange(placement))
-        self._chosen(self.choice)
+        self._torrent.chosen(self.choice)
         files = placement.layout.files
         # No piece makes these.
         empty = [index for index in range(len(files)) if not files[index].length]
@@ -135,7 +155,7 @@ class Rearranging:
         self._prefer_placed()
 
     def _prefer_placed(self) -> None:
-        self._chosen(self._placed(self.choice))
+        self._torrent.chosen(self._placed(self.choice))
 
     def _placed(self, choice: FileChoice) -> FileChoice:
         """The choice without the files that have no place of their own yet."""
@@ -187,7 +207,7 @@ class Rearranging:
         # A file that had something was deleted by somebody, and nobody noticed.
         layout = placement.layout
         count = -(-layout.total_length // layout.piece_length)
-        self._lost(set_of_ranges(layout.pieces_of(gone), count))
+        self._torrent.lost(set_of_ranges(layout.pieces_of(gone), count))
 
     # Where the files are.
 
@@ -222,7 +242,7 @@ class Rearranging:
         """
         if self._inventory.is_first:
             return  # nobody ever looked: nothing of what is there is known to be its own
-        await self._inventory.see_root(RECENT)
+        await self._torrent.see_root(RECENT)
         placement, stays = self._disk.placement, self._not_ours()
         owned = [index for index in range(len(placement.layout.files)) if index not in stays]
 
@@ -242,7 +262,7 @@ class Rearranging:
             return set()
         count = -(-layout.total_length // layout.piece_length)
         there = set(foreign.indexes(len(layout.files)))
-        return there.difference(files_with(self._have(), layout, there, count))
+        return there.difference(files_with(self._torrent.have, layout, there, count))
 
     # The suffix of incomplete files.
 
@@ -271,7 +291,7 @@ class Rearranging:
 
     def _complete_ones(self, indexes: Iterable[int]) -> set[int]:
         """Those of the files of which every piece is verified."""
-        layout, have = self._disk.placement.layout, self._have()
+        layout, have = self._disk.placement.layout, self._torrent.have
         count = -(-layout.total_length // layout.piece_length)
         complete = set()
         for index in indexes:
@@ -290,7 +310,7 @@ class Rearranging:
             self._complete = None
             relocation = Relocation.without_suffix(placement, indexes)
             try:
-                await self._inventory.see_root(RECENT)
+                await self._torrent.see_root(RECENT)
                 await relocation.check(self._files)
                 async with self._disk.fence():
                     await unbroken(self._rename(relocation, indexes))
@@ -383,5 +403,5 @@ class Rearranging:
                 async with self._disk.fence():
                     await unbroken(self._arrange(placement))
             if self._inventory.choice != self.choice:
-                self._chosen(self.choice)
+                self._torrent.chosen(self.choice)
             self._is_late = False

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import AbstractAsyncContextManager, suppress
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import Geometry
@@ -37,6 +36,7 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
+from millstream.storage.roots import StorageRoot
 
 # What is said of a file that is missing; of one that is too short, without a number.
 _GONE = {errno.ENOENT, errno.ENOTDIR}
@@ -63,12 +63,8 @@ class TorrentSession(SessionPeers):
             metainfo,
             self.disk,
             platform.files,
-            lambda: membership.root,
             shared.config,
-            self._found,
-            self._lost,
-            self.fail,
-            membership.check_turn,
+            self,
         )
         self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
@@ -87,12 +83,8 @@ class TorrentSession(SessionPeers):
             shared.roots,
             shared.disk_watch,
             shared.config.disk.incomplete_suffix,
-            self._chosen,
-            lambda: self.machine.download.have,
-            self._lost,
+            self,
         )
-        self.inventory.prepare = self.rearranging.settle
-        self.inventory.see_root = partial(shared.disk_watch.see_root, metainfo.info_hash)
         self.error: MillstreamError | None = None
         self._membership = membership
         self._shared = shared
@@ -152,13 +144,38 @@ class TorrentSession(SessionPeers):
     async def assume_complete(self) -> None:
         """Trust that every piece is there (seed mode), if the disk is."""
         try:
-            await self.inventory.see_root(RECENT)
+            await self.see_root(RECENT)
         except StorageError as error:
             self._refuse(error)
         else:
             self.inventory.assume(every_piece(self.geometry.piece_count))
 
-    def _found(self, have: int) -> None:
+    # engine.inventory.CheckedTorrent and engine.rearranging.RearrangedTorrent
+
+    @property
+    def root(self) -> StorageRoot:
+        """What its files are under."""
+        return self._membership.root
+
+    @property
+    def have(self) -> int:
+        """The set (an int) of the pieces that are verified."""
+        return self.machine.download.have
+
+    async def see_root(self, within: float) -> None:
+        """See that its root is there. Raises RootUnavailableError."""
+        await self._shared.disk_watch.see_root(self.metainfo.info_hash, within)
+
+    async def settle(self) -> None:
+        """Find a place for every file. Raises StorageError."""
+        await self.rearranging.settle()
+
+    def check_turn(self) -> AbstractAsyncContextManager[None]:
+        """A turn to read its files."""
+        return self._membership.check_turn()
+
+    def found(self, have: int) -> None:
+        """The files were checked, and these pieces are there."""
         if self._membership.is_stopped_by_user:
             # Somebody wanted to know, and no more.
             self.machine.download.have = have
@@ -171,7 +188,8 @@ class TorrentSession(SessionPeers):
             self.machine.set_state(TorrentState.QUEUED)
         self.rearranging.checked()
 
-    def _lost(self, pieces: int) -> None:
+    def lost(self, pieces: int) -> None:
+        """Of these pieces some are there no more."""
         self._shared.cache.forget(self.metainfo.info_hash)
         if self.machine.lose(pieces):
             self._membership.changed()
@@ -180,8 +198,9 @@ class TorrentSession(SessionPeers):
     def files_changed(self, indexes: Sequence[int]) -> None:
         """Somebody deleted, cut or replaced these files: fetch again what is gone."""
         if self.is_active:
-            self._membership.journal.files_changed([self.layout.files[i].path for i in indexes])
-            self.inventory.look_again(indexes, lambda: self.machine.download.have)
+            news = self.inventory.look_again(indexes, lambda: self.machine.download.have)
+            if news:
+                self._membership.journal.files_changed([self.layout.files[i].path for i in news])
 
     def _troubled(self, job: DiskJob, error: StorageError) -> None:
         """The disk could not do a job: is a file gone that was there, or the disk?"""
@@ -285,7 +304,7 @@ class TorrentSession(SessionPeers):
         if obstacle is not None:
             self._refuse(obstacle)
         elif self.inventory.is_taken:
-            self._found(self.machine.download.have)
+            self.found(self.machine.download.have)
         else:
             self.check()
 
@@ -296,16 +315,27 @@ class TorrentSession(SessionPeers):
 
     def start_with(self, choice: FileChoice) -> None:
         """Want these files from the start, before any has a place."""
-        self.rearranging.choice = choice
-        self._chosen(choice)
+        if choice != self.inventory.choice:
+            self.rearranging.choice = choice
+            self.chosen(choice)
 
-    def _chosen(self, choice: FileChoice) -> None:
+    def chosen(self, choice: FileChoice) -> None:
         """Want other files, or in another order; there is a place for what is wanted."""
         self.inventory.choice = choice
         self.machine.set_priorities(choice.pieces(self.layout, self.geometry.piece_count))
         self._shared.queue.changed()
         self._membership.changed()
         self._membership.wake()
+
+    @property
+    def transferred(self) -> tuple[int, int]:
+        """Payload bytes uploaded and downloaded since it was added."""
+        membership = self._membership
+        uploaded, downloaded = membership.departed_uploaded, membership.departed_downloaded
+        for peer in self.machine.peers.values():
+            uploaded += peer.uploaded.total
+            downloaded += peer.downloaded.total
+        return uploaded, downloaded + self.web_seeds.departed_downloaded
 
     def status(self) -> TorrentStatus:
         """A snapshot."""

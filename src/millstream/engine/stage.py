@@ -100,6 +100,10 @@ class Stage(Protocol):
     def error(self) -> MillstreamError | None:
         """Why it is in the error state."""
 
+    @property
+    def transferred(self) -> tuple[int, int]:
+        """Payload bytes uploaded and downloaded since it was added."""
+
     def status(self) -> TorrentStatus:
         """A snapshot."""
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from millstream.core.activity import Activity
 from millstream.core.goals import Goals
 from millstream.engine.queue import Queue
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.claims import Claims
+
+
+class Memory(Protocol):
+    """Who remembers a torrent between runs: `engine.torrent_keeper`."""
+
+    def changed(self) -> None:
+        """There is something new to remember."""
+
+    def claims(self) -> Claims | None:
+        """What of its files was flushed to the disk, which just went; None: nobody knows."""
+
+    async def remember(self) -> None:
+        """Return when all there is to remember is stored, or raise StorageError."""
 
 
 class Standing:
@@ -32,10 +45,14 @@ class Standing:
         max_connections: as the user said; None: as `SwarmConfig` says.
         added_at: seconds since the epoch; 0 if that is not known.
         completed_at: when all that is wanted was there first; None before.
-        changed: called when there is something new to remember; a session sets it.
-        claims: what of its files was flushed to the disk, which just went; None: nobody knows.
-        remember: returns when all there is to remember is stored, or raises StorageError.
+        memory: where it is remembered; None if it is not of a session.
     """
+
+    __slots__ = (
+        *("activity", "added_at", "completed_at", "goals", "goals_reached", "has_turn"),
+        *("info_hash", "is_auto_managed", "is_forced", "is_stopped_by_user", "max_connections"),
+        *("memory", "queue"),
+    )
 
     def __init__(self, info_hash: InfoHash, queue: Queue) -> None:
         self.info_hash = info_hash
@@ -50,23 +67,23 @@ class Standing:
         self.max_connections: int | None = None
         self.added_at = 0.0
         self.completed_at: float | None = None
-        self.changed: Callable[[], None] = _nobody_remembers
-        self.claims: Callable[[], Claims | None] = _nobody_knows
-        self.remember: Callable[[], Awaitable[None]] = _nothing_to_store
+        self.memory: Memory | None = None
+
+    def changed(self) -> None:
+        """There is something new to remember."""
+        if self.memory is not None:
+            self.memory.changed()
+
+    def claims(self) -> Claims | None:
+        """What of its files was flushed to the disk, which just went; None: nobody knows."""
+        return None if self.memory is None else self.memory.claims()
+
+    async def remember(self) -> None:
+        """Return when all there is to remember is stored, or raise StorageError."""
+        if self.memory is not None:
+            await self.memory.remember()
 
     def check_turn(self) -> AbstractAsyncContextManager[None]:
         """A turn to read its files."""
         is_exempt = self.is_forced or not self.is_auto_managed
         return self.queue.checks.turn(self.info_hash, is_exempt=is_exempt)
-
-
-def _nobody_remembers() -> None:
-    """The torrent is not of a session."""
-
-
-def _nobody_knows() -> None:
-    """When its files were flushed."""
-
-
-async def _nothing_to_store() -> None:
-    """Nor is there a store."""

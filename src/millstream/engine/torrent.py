@@ -227,6 +227,10 @@ class Torrent(TorrentFiles, TorrentWishes):
         session.inventory.distrust()
         session.check()
 
+    async def remember(self) -> None:
+        """Save it now, not within a second; nothing is done without a session. Raises StorageError."""
+        await self._membership.remember()
+
     def gone(self) -> None:
         """The torrent left its engine."""
         self._gone = True

@@ -25,7 +25,7 @@ from millstream.interfaces.disk import (
 )
 from millstream.protocol.infohash import InfoHash
 from millstream.storage.placement import Placement
-from millstream.storage.placement_record import PlacementRecord
+from millstream.storage.placement_record import NOTHING_TO_REMEMBER, PlacementRecord
 
 
 class TorrentDisk:
@@ -61,7 +61,7 @@ class TorrentDisk:
         self._may_read = False
         self.placement = placement
         self.changes = 0
-        self.record = PlacementRecord()
+        self.record: PlacementRecord = NOTHING_TO_REMEMBER
         self.in_flight = 0
         self.is_fenced = False
 

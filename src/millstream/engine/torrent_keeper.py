@@ -8,9 +8,10 @@ cut cannot take it either, and the next run believes it without reading it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import Any, Protocol
 
 from millstream.core.partial_piece import PartialPiece
 from millstream.core.piece_set import members
@@ -21,6 +22,7 @@ from millstream.engine.session import TorrentSession
 from millstream.errors import StorageError
 from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.logging.component_logger import component_logger
+from millstream.protocol.bitfield import every_piece
 from millstream.storage.claims import Claims, FileRecord
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
@@ -31,10 +33,24 @@ _LOG = component_logger("store")
 _NONE: frozenset[int] = frozenset()
 
 
+class Book(Protocol):
+    """Who writes it all down: `engine.persistence`."""
+
+    def changed(self, keeper: TorrentKeeper) -> None:
+        """There is something new to write."""
+
+    def claims_of(self, keeper: TorrentKeeper) -> Claims | None:
+        """What is known to be on the disk, which just went."""
+
+    async def remember(self, keeper: TorrentKeeper) -> None:
+        """Return when it is written. Raises StorageError."""
+
+
 class TorrentKeeper:
-    """One torrent's memory.
+    """One torrent's memory, an `engine.standing.Memory`.
 
     Args:
+        book: writes it down.
         member: the torrent.
         state: what is known of it so far.
         has_metainfo: whether its metainfo is in the store.
@@ -50,7 +66,16 @@ class TorrentKeeper:
     """
 
     __slots__ = (
-        *("_changes", "_checks", "_doubtful", "_flush_failed", "_flushed", "_have", "_records"),
+        *(
+            "_book",
+            "_changes",
+            "_checks",
+            "_doubtful",
+            "_flush_failed",
+            "_flushed",
+            "_have",
+            "_records",
+        ),
         *(
             "_stale",
             "_state",
@@ -64,13 +89,14 @@ class TorrentKeeper:
     )
 
     def __init__(
-        self, member: Membership, state: ResumeState, *, has_metainfo: bool = False
+        self, book: Book, member: Membership, state: ResumeState, *, has_metainfo: bool = False
     ) -> None:
+        self._book = book
         self.member = member
         self.has_metainfo = has_metainfo
         self.is_forgotten = False
         self.flush_due: float | None = None
-        self.partial_saved: list[PartialPiece] = []
+        self.partial_saved: Sequence[PartialPiece] = ()
         self.peers_saved_at = 0.0
         self.saved: ResumeState | None = None
         self._state = state
@@ -78,10 +104,24 @@ class TorrentKeeper:
         self._checks = self._changes = 0
         self._have = self._flushed = self._written = self._doubtful = 0
         self._flush_failed = False
-        self._records: list[FileRecord | None] = []
+        self._records: tuple[FileRecord | None, ...] = ()
         # Of ten thousand torrents hardly any has such files: an empty set has 200 bytes, this none.
         self._unflushed: AbstractSet[int] = _NONE
         self._stale: AbstractSet[int] = _NONE
+
+    # engine.standing.Memory
+
+    def changed(self) -> None:
+        """There is something new to remember."""
+        self._book.changed(self)
+
+    def claims(self) -> Claims | None:
+        """What is known to be on the disk, which just went."""
+        return self._book.claims_of(self)
+
+    async def remember(self) -> None:
+        """Return when all there is to remember is stored. Raises StorageError."""
+        await self._book.remember(self)
 
     @property
     def session(self) -> TorrentSession | None:
@@ -129,11 +169,12 @@ class TorrentKeeper:
         self._changes = session.disk.changes
         layout, plan, claims = session.layout, session.inventory.plan, self._state.claims
         if plan is None or claims is None:
-            self._records = [None] * len(layout.files)
+            self._records = (None,) * len(layout.files)
             self._have, self._stale = 0, _stored_files(layout)
         else:
-            self._records = list(claims.files)
+            self._records = claims.files
             self._have, self._stale = plan.trusted, plan.unknown_files
+        session.inventory.plan = None  # it is known here from now on
         self._flushed, self._written, self._doubtful = self._have, 0, 0
         self._unflushed = _NONE
 
@@ -188,50 +229,51 @@ class TorrentKeeper:
             self._unflushed = self._unflushed | set(unflushed)
             self._stale = self._stale | set(stale)
             return
+        records = list(self._records)
         for number, stat in zip((*unflushed, *stale), stats, strict=True):
-            self._records[number] = record_of(stat)
+            records[number] = record_of(stat)
+        self._records = tuple(records)
         self._flushed |= pieces & self._have
         self._written &= ~self._flushed
 
     def snapshot(self, now: float, wall_time: float) -> ResumeState:
         """The torrent as it is: at `now` of the loop, and seconds since the epoch."""
         member, session = self.member, self.session
-        state = replace(
-            self._state,
-            save_path=member.root.path,
-            root=member.root.token,
-            max_peers=member.max_connections,
-            auto_managed=member.is_auto_managed,
-            forced=member.is_forced,
-            goals=None if member.goals is None else member.goals.to_dict(),
-            goals_reached=member.goals_reached,
-            active_seconds=int(member.activity.active_seconds(now)),
-            seeding_seconds=int(member.activity.seeding_seconds(now)),
-            completed_at=None if member.completed_at is None else int(member.completed_at),
-            stopped=member.is_stopped_by_user,
-            allow_local=member.allow_local,
-            uploaded=member.departed_uploaded,
-            downloaded=member.departed_downloaded,
-            download_limit=member.limits.download,
-            upload_limit=member.limits.upload,
-        )
+        root = member.root
+        changes: dict[str, Any] = {
+            "save_path": root.path,
+            "root": root.token,
+            "max_peers": member.max_connections,
+            "auto_managed": member.is_auto_managed,
+            "forced": member.is_forced,
+            "goals": None if member.goals is None else member.goals.to_dict(),
+            "goals_reached": member.goals_reached,
+            "active_seconds": int(member.activity.active_seconds(now)),
+            "seeding_seconds": int(member.activity.seeding_seconds(now)),
+            "completed_at": None if member.completed_at is None else int(member.completed_at),
+            "stopped": member.is_stopped_by_user,
+            "allow_local": member.allow_local,
+            "uploaded": member.departed_uploaded,
+            "downloaded": member.departed_downloaded,
+            "download_limit": member.limits.download,
+            "upload_limit": member.limits.upload,
+        }
         if session is not None:
-            status = session.status()
-            state = replace(
-                state,
-                magnet=None,
-                uploaded=status.uploaded,
-                downloaded=status.downloaded,
-                selection=None,
-                priorities=session.rearranging.choice.priorities,
-                first_last=session.rearranging.choice.first_last,
-                placement=session.disk.record.with_placement(session.disk.placement),
-                sequential=session.machine.download.picker.sequential,
-                observe=session.machine.keep_seeds,
-                claims=self._claims(session, wall_time),
-            )
-        self._state = state
-        return state
+            uploaded, downloaded = session.transferred
+            changes |= {
+                "magnet": None,
+                "uploaded": uploaded,
+                "downloaded": downloaded,
+                "selection": None,
+                "priorities": session.rearranging.choice.priorities,
+                "first_last": session.rearranging.choice.first_last,
+                "placement": session.disk.record.with_placement(session.disk.placement),
+                "sequential": session.machine.download.picker.sequential,
+                "observe": session.machine.keep_seeds,
+                "claims": self._claims(session, wall_time),
+            }
+        self._state = replace(self._state, **changes)
+        return self._state
 
     def disk_went(self, now: float, patience: float, wall_time: float) -> Claims | None:
         """What is known to be on the disk, which just went; see `observe` and `snapshot`.
@@ -257,7 +299,7 @@ class TorrentKeeper:
             piece_count=session.geometry.piece_count,
             flushed=self._flushed,
             written=self._written,
-            files=tuple(self._records),
+            files=self._records,
             running=session.state is TorrentState.DOWNLOADING,
             taken_at=round(wall_time * 1e9),
         )
@@ -275,6 +317,9 @@ def _paths(placement: Placement, numbers: Iterable[int]) -> list[str]:
 def _files_of(pieces: int, layout: FileLayout, piece_count: int) -> Iterator[int]:
     """The stored files that have bytes of the pieces, by number."""
     files, length = layout.files, layout.piece_length
+    if pieces == every_piece(piece_count):
+        yield from (at for at, file in enumerate(files) if file.path is not None and file.length)
+        return
     if pieces.bit_count() > len(files):
         digits = f"{pieces:0{piece_count}b}"
         for number, file in enumerate(files):

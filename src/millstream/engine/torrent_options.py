@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from millstream.engine.file_choice import FileChoice
+from millstream.engine.file_choice import NO_CHOICE, FileChoice
 from millstream.errors import ConfigError
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.metainfo import Metainfo
@@ -71,7 +71,10 @@ class TorrentOptions:
         count = len(metainfo.files)
         if self.priorities:
             return FileChoice.restored(self.priorities, count, first_last=self.first_last)
-        choice = FileChoice.of_selection(self._selected(metainfo), count)
+        selected = self._selected(metainfo)
+        if selected is None and not self.first_last:
+            return NO_CHOICE
+        choice = FileChoice.of_selection(selected, count)
         return replace(choice, first_last=self.first_last)
 
     def _selected(self, metainfo: Metainfo) -> Iterable[int] | None:

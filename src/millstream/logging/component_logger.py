@@ -31,11 +31,14 @@ class ComponentLogger(logging.LoggerAdapter[logging.Logger]):
 
     def bind(self, *, torrent: object | None = None, peer: object | None = None) -> ComponentLogger:
         """The same component's logger, speaking of this torrent or peer; None keeps what it had."""
-        return ComponentLogger(
-            self.component,
-            torrent=self.torrent if torrent is None else torrent,
-            peer=self.peer if peer is None else peer,
-        )
+        # Not by the constructor, which looks the logger up by its name, under a lock.
+        bound = ComponentLogger.__new__(ComponentLogger)
+        bound.__dict__.update(self.__dict__)
+        if torrent is not None:
+            bound.torrent = torrent
+        if peer is not None:
+            bound.peer = peer
+        return bound
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]

@@ -10,10 +10,9 @@ from millstream.adapters.daemon import (
     DaemonAddress,
     DaemonConnection,
     DaemonFileSystem,
+    DaemonHttp,
     DaemonNetwork,
 )
-from millstream.adapters.daemon.http import DaemonHttp
-from millstream.io_wire.window import FIRST_WINDOW
 from millstream.adapters.native.cipher import NativeCryptography
 from millstream.adapters.native.clock import NativeClock
 from millstream.engine.config import EngineConfig
@@ -21,6 +20,7 @@ from millstream.engine.engine import Engine
 from millstream.errors import ConfigError
 from millstream.interfaces.platform import Platform
 from millstream.interfaces.session_store import SessionStore
+from millstream.io_wire.window import FIRST_WINDOW
 from millstream.storage.roots import StorageRoot
 
 

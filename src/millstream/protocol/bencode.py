@@ -207,12 +207,17 @@ def _encode_value(value: Bencodable, parts: list[bytes], depth: int) -> None:
     elif depth == 0:
         raise BencodeError(f"lists and dictionaries are nested over {MAX_DEPTH} deep")
     elif isinstance(value, (dict, Mapping)):
-        if not all(isinstance(key, bytes) for key in value):
-            raise BencodeError("a dictionary has a key that is not bytes")
+        for key in value:
+            if not isinstance(key, bytes):
+                raise BencodeError("a dictionary has a key that is not bytes")
         parts.append(b"d")
         for key in sorted(value):
-            parts.append(b"%d:%b" % (len(key), key))
-            _encode_value(value[key], parts, depth - 1)
+            item = value[key]
+            if isinstance(item, bytes):  # most are, and a call takes longer than this
+                parts.append(b"%d:%b%d:%b" % (len(key), key, len(item), item))
+            else:
+                parts.append(b"%d:%b" % (len(key), key))
+                _encode_value(item, parts, depth - 1)
         parts.append(b"e")
     else:
         parts.append(b"l")

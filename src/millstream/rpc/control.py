@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from millstream import Engine, EngineConfig, InfoHash, Torrent, __version__, create_native_engine
 from millstream.engine.engine_events import EngineEvent, TorrentAdded
 from millstream.engine.sources import TorrentSource
-from millstream.errors import MalformedDataError
+from millstream.errors import MalformedDataError, StorageError
 from millstream.events import EventStream
 from millstream.http_server.fields import Fields
 from millstream.logging.components import ROOT
@@ -226,7 +226,17 @@ class Control:
 
     async def add_torrent(self, source: TorrentSource, **options: Any) -> Torrent:
         """Add a torrent with options of `Engine.add`; raises Refusal and what that raises."""
-        return await self.engine.add(source, **options)
+        torrent = await self.engine.add(source, **options)
+        await self.remember(torrent)
+        return torrent
+
+    async def remember(self, torrent: Torrent) -> None:
+        """See to it that what was asked holds after a crash, before it is answered."""
+        try:
+            await torrent.remember()
+        except StorageError as error:
+            # It was done all the same; the engine goes on trying.
+            _LOG.warning("torrent %s is not saved yet: %s", torrent.info_hash, error)
 
     async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
         """Stop a torrent and forget it; raises StorageError if not all its files can be deleted."""

@@ -85,6 +85,7 @@ async def _pause(ask: Ask) -> Json:
     torrent = ask.torrent
     ask.fields.finish()
     await torrent.stop()
+    await ask.control.remember(torrent)
     return {}
 
 
@@ -92,6 +93,7 @@ async def _resume(ask: Ask) -> Json:
     torrent = ask.torrent
     ask.fields.finish()
     await torrent.start()
+    await ask.control.remember(torrent)
     return {}
 
 

@@ -25,6 +25,7 @@ from millstream.storage.names import MAX_COMPONENT_LENGTH, collision_key
 from millstream.storage.parts import PartsLayout
 
 _NONE: frozenset[int] = frozenset()
+_NO_NAMES: Mapping[int, str] = MappingProxyType({})
 
 
 class Placement:
@@ -53,7 +54,7 @@ class Placement:
         self.layout = layout
         self.root = root
         self.parts_path = parts_path
-        self._renames: Mapping[int, str] = MappingProxyType({})
+        self._renames = _NO_NAMES
         self._in_parts = _NONE
         self._parts: PartsLayout | None = None
         self._suffix = ""
@@ -67,7 +68,7 @@ class Placement:
         Raises:
             IndexError: there is no such piece, or it is one of `placeless_pieces`.
         """
-        if self._is_plain:
+        if self.is_plain:
             return self.layout.piece_extents(piece)
         length, total = self.layout.piece_length, self.layout.total_length
         offset = piece * length
@@ -85,7 +86,7 @@ class Placement:
         Raises:
             IndexError: the run is not within the torrent, or has bytes of `placeless_pieces`.
         """
-        if self._is_plain:
+        if self.is_plain:
             return self.layout.extents(offset, length)
         return tuple([self._extent(*span) for span in self.layout.spans(offset, length)])
 
@@ -107,7 +108,8 @@ class Placement:
         return self._parts
 
     @property
-    def _is_plain(self) -> bool:
+    def is_plain(self) -> bool:
+        """Whether all files are where the layout has them."""
         return not (self._renames or self._suffixed or self._in_parts)
 
     def _extent(self, index: int, offset: int, length: int) -> Extent:
@@ -134,7 +136,7 @@ class Placement:
     @property
     def paths(self) -> tuple[str, ...]:
         """The own paths of all stored files that are not in the parts file, in their order."""
-        if self._is_plain:
+        if self.is_plain:
             return self.layout.paths
         return tuple([path for _, path in self.own_paths()])
 

@@ -15,7 +15,7 @@ from millstream.protocol.bencode import Bencodable, Bencoded
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.magnet import MAX_MAGNET_LENGTH, MAX_TRACKERS
 from millstream.storage.claims import Claims
-from millstream.storage.placement_record import PlacementRecord
+from millstream.storage.placement_record import NOTHING_TO_REMEMBER, PlacementRecord
 
 STATE_VERSION = 1
 
@@ -78,7 +78,7 @@ class ResumeState:
     added_at: int = 0
     completed_at: int | None = None
     root: str | None = None
-    placement: PlacementRecord = field(default_factory=PlacementRecord)
+    placement: PlacementRecord = NOTHING_TO_REMEMBER
     selection: FileSelection | None = None
     priorities: bytes = b""
     first_last: bool = False

@@ -105,10 +105,17 @@ class TorrentDouble:
 
     def __init__(self, name):
         self.name = name
+        self.remembered = 0
+        self.trouble = None
         self.hub = EventHub()
         self.listen = self.hub.listen
         self.events = self.hub.subscribe
         self.gone = self.hub.end
+
+    async def remember(self):
+        self.remembered += 1
+        if self.trouble is not None:
+            raise self.trouble
 
 
 class ObserverDouble:
@@ -155,3 +162,12 @@ async def test_listeners_hear_of_torrents_that_go_by_themselves(control):
         {"type": "torrentAdded", "id": added.info_hash, "name": "a"},
         {"type": "torrentRemoved", "id": added.info_hash},
     ]
+
+
+async def test_what_was_asked_is_saved_before_it_is_answered(control, caplog):
+    control._engine = EngineDouble(control.happened)
+    torrent = await control.add_torrent("a")
+    assert torrent.remembered == 1
+    torrent.trouble = StorageError("/s", "disk full")
+    await control.remember(torrent)
+    assert "is not saved yet: /s: disk full" in caplog.text, "it was done all the same"

@@ -4,6 +4,7 @@ from millstream.adapters.daemon.address import DaemonAddress
 from millstream.adapters.daemon.connection import DaemonConnection
 from millstream.adapters.daemon.disk import BatchingDiskQueue
 from millstream.adapters.daemon.filesystem import DaemonFileSystem
+from millstream.adapters.daemon.http import DaemonHttp
 from millstream.adapters.daemon.network import DaemonNetwork
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "DaemonAddress",
     "DaemonConnection",
     "DaemonFileSystem",
+    "DaemonHttp",
     "DaemonNetwork",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from millstream.adapters.daemon.address import DaemonAddress
 from millstream.adapters.daemon.link import Link, open_link
@@ -17,6 +17,7 @@ from millstream.adapters.daemon.outbox import Buffer
 from millstream.errors import NetworkError
 from millstream.io_wire.envelope import Frame, Opcode
 from millstream.io_wire.handshake import Hello
+from millstream.logging.component_logger import component_logger
 
 # Seconds between attempts to connect again: the original's, but for the first; the last one repeats.
 RECONNECT_DELAYS = (0.1, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -24,7 +25,7 @@ RECONNECT_DELAYS = (0.1, 1.0, 2.0, 4.0, 8.0, 16.0)
 # Seconds that who asks for something waits for a daemon that is away.
 PATIENCE = 10.0
 
-T = TypeVar("T")
+_LOG = component_logger("io_daemon")
 
 
 class Request(Protocol):
@@ -180,11 +181,7 @@ class DaemonConnection:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
         error = NetworkError("the connection to the io-daemon was closed")
-        first, self._first = self._first, None
-        if first is not None:
-            first.set_exception(error)
-            first.exception()  # whether anybody waits or not
-        self.why = error
+        self._fail_first(error)
         self._lose(error)
 
     # Keeping it.
@@ -194,9 +191,8 @@ class DaemonConnection:
             lost = await self._connect()
         except NetworkError as error:
             # Nobody was ever there: whoever needs it says so, and may try again.
-            self.why, self._keeping, self._first = error, None, None
-            first.set_exception(error)
-            first.exception()  # whether anybody waits or not
+            self._keeping = None
+            self._fail_first(error)
             return
         self._first = None
         first.set_result(None)
@@ -213,9 +209,12 @@ class DaemonConnection:
             await asyncio.sleep(RECONNECT_DELAYS[min(attempt, len(RECONNECT_DELAYS) - 1)])
             attempt += 1
             try:
-                return await self._connect()
+                lost = await self._connect()
             except NetworkError as error:
                 self.why = error
+            else:
+                _LOG.info("the io-daemon at %s is back", self.address)
+                return lost
 
     async def _connect(self) -> asyncio.Future[NetworkError]:
         link = await open_link(self.address, self.socket_window, self._received)
@@ -225,11 +224,21 @@ class DaemonConnection:
             observer.daemon_found()
         return link.lost
 
+    def _fail_first(self, error: NetworkError) -> None:
+        """There is no connection, and who waits for the first one is told."""
+        first, self._first = self._first, None
+        self.why = error
+        if first is not None:
+            first.set_exception(error)
+            first.exception()  # whether anybody waits or not
+
     def _lose(self, error: NetworkError) -> None:
         link, self._link = self._link, None
         if link is None:
             return
         self.why = NetworkError(f"the io-daemon at {self.address} is gone: {error}")
+        if not self._is_over:
+            _LOG.warning("%s", self.why)
         self._up.clear()
         link.close()
         requests, self._requests = self._requests, {}
@@ -247,6 +256,8 @@ class DaemonConnection:
             handler = self._handlers.get(frame.opcode)
             if handler is not None:
                 handler(frame)
+            elif frame.opcode == Opcode.ERROR:
+                _LOG.warning("the io-daemon complains: %s", str(frame.payload, "utf-8", "replace"))
         elif frame.opcode == Opcode.ERROR:
             del self._requests[frame.request]
             request.failed(NetworkError(str(frame.payload, "utf-8", "replace")))

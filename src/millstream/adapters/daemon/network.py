@@ -13,7 +13,6 @@ from millstream.adapters.daemon.calls import DaemonCalls, RefusedCallError
 from millstream.adapters.daemon.connection import DaemonConnection
 from millstream.adapters.daemon.datagram import DaemonDatagramSocket
 from millstream.adapters.daemon.listener import DaemonListener
-from millstream.io_wire.window import Window, WindowRoom
 from millstream.adapters.daemon.request import FutureRequest
 from millstream.adapters.daemon.stream import DaemonStream, end_reason
 from millstream.errors import NetworkError
@@ -37,6 +36,7 @@ from millstream.io_wire.streams import (
     SocketStatus,
     encode_socket,
 )
+from millstream.io_wire.window import Window, WindowRoom
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.compact import PeerAddress
 
@@ -45,7 +45,7 @@ MIN_ROUND_TRIP = 0.02
 
 _Port: TypeAlias = DaemonListener | DaemonDatagramSocket
 
-_LOG = component_logger("network")
+_LOG = component_logger("io_daemon")
 
 
 class DaemonNetwork:

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from millstream.io_wire.window import Window
 from millstream.errors import NetworkError
 from millstream.interfaces.network import Buffer, ConnectionHandler
 from millstream.io_wire.envelope import Opcode
 from millstream.io_wire.streams import Credit, SocketStatus, encode_socket
+from millstream.io_wire.window import Window
 from millstream.protocol.compact import PeerAddress
 
 # The longest TCP_SEND: longer ones would hold up other sockets.

@@ -192,6 +192,23 @@ def test_who_waits_when_it_goes_is_told(links):
     run_virtual(main())
 
 
+def test_what_happens_is_logged(links, caplog):
+    async def main():
+        caplog.set_level("INFO")
+        daemon = DaemonConnection(ADDRESS)
+        await daemon.ready()
+        links.opened[0].say(Opcode.ERROR, 0, b"what was that?")
+        await lose(links.opened[0])
+        await asyncio.sleep(1)
+        await daemon.close()
+
+    run_virtual(main())
+    complaint, gone, back = [record.getMessage() for record in caplog.records]
+    assert "what was that?" in complaint
+    assert "gone: the cable" in gone
+    assert "back" in back
+
+
 def test_it_comes_back_by_itself(links):
     async def main():
         daemon = DaemonConnection(ADDRESS)

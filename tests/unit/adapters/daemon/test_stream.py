@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from millstream.io_wire.window import FIRST_WINDOW, Window, WindowRoom
 from millstream.adapters.daemon.stream import MAX_DELIVERIES, MAX_SEND, DaemonStream, end_reason
 from millstream.errors import NetworkError
 from millstream.io_wire.envelope import Opcode
 from millstream.io_wire.streams import Credit, SocketData, SocketStatus, encode_socket
+from millstream.io_wire.window import FIRST_WINDOW, Window, WindowRoom
 from millstream.protocol.compact import PeerAddress
 from millstream.testing import run_virtual
 
