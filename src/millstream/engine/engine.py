@@ -353,7 +353,6 @@ class Engine:
         for member in [self._members.get(each) for each in self.roots.torrents_in(root.token)]:
             if member is not None and isinstance(member.stage, TorrentSession):
                 member.stage.rearranging.follow_root()
-        self._housekeeping.root_repointed(root)
 
     async def accept_root(self, token: str) -> None:
         """Take the directory that is at a storage root's path for the root, whatever is in it.

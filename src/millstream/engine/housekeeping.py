@@ -85,10 +85,6 @@ class Housekeeping:
         looks = [self._root_watch.look(root.token) for root in self._roots.in_use]
         await asyncio.gather(*looks)
 
-    def root_repointed(self, root: StorageRoot) -> None:
-        """It has another path: whether it is there is seen at once."""
-        self._root_watch.suspect(root.token)
-
     async def accept_root(self, token: str) -> None:
         """What is at the root's place is the root, though its files are not there."""
         await self._root_watch.accept(token)
