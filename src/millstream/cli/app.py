@@ -73,8 +73,10 @@ COMMANDS = (
 
 # Those whose modules are not named like them.
 _MODULES = {
-    "list": "list_torrents", "settings": "show_settings",
-    "io-daemon": "io_daemon", "native-host": "native_host",
+    "list": "list_torrents",
+    "settings": "show_settings",
+    "io-daemon": "io_daemon",
+    "native-host": "native_host",
 }
 
 

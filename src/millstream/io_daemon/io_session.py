@@ -18,7 +18,7 @@ from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.outbox import Outbox
 from millstream.io_daemon.socket_table import SocketTable, Streams
 from millstream.io_daemon.stream_socket import SEND_WINDOW
-from millstream.io_daemon.web_messages import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION
+from millstream.io_daemon.web_messages import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, Memory
 from millstream.io_daemon.web_socket import WebSocket
 from millstream.io_wire.batches import unpack_spans, unpack_writes
 from millstream.io_wire.calls import encode_call, parse_call
@@ -76,7 +76,7 @@ class IoSession:
         network: Streams,
     ) -> None:
         self._socket: WebSocket | None = None
-        self._is_own = False  # whether the memory of the message in hand may be kept
+        self._memory: Memory | None = None  # of the message in hand, if it can be held
         # The code that the client is told, None if it knows already; and why.
         self._ended: asyncio.Future[tuple[int | None, str]]
         self._ended = asyncio.get_running_loop().create_future()
@@ -85,7 +85,7 @@ class IoSession:
         self._batches = batches
         self._calls = calls
         self._network = network
-        self._outbox = Outbox(self._send, self._full_changed)
+        self._outbox = Outbox(self._send, self._full_changed, self._send_now)
         self._hello: Hello | None = None
         self._said_hello = False
         self._packed = False
@@ -155,6 +155,9 @@ class IoSession:
         if self._socket is not None:
             await self._socket.send(message)
 
+    def _send_now(self, buffers: Parts) -> bool:
+        return self._socket is not None and self._socket.send_now(buffers)
+
     def _full_changed(self) -> None:
         self._make_room()
         if self._table is not None:
@@ -162,8 +165,8 @@ class IoSession:
 
     # Messages.
 
-    def _receive(self, message: memoryview, is_own: bool) -> None:
-        self._is_own = is_own
+    def _receive(self, message: memoryview, memory: Memory | None) -> None:
+        self._memory = memory
         try:
             for frame in split_message(message, packed=self._packed):
                 self._handle(frame)
@@ -247,12 +250,12 @@ class IoSession:
             return
         match frame.opcode:
             case Opcode.WRITE_BATCH | Opcode.WRITE_EXISTING_BATCH:
-                # The data is needed for longer than the message.
-                kept = frame.payload if self._is_own else memoryview(bytes(frame.payload))
-                writes = unpack_writes(kept)
+                memory = self._memory or Memory(memoryview(bytes(frame.payload)))
+                memory.hold()
+                writes = unpack_writes(frame.payload if self._memory else memory.view)
                 length = sum(len(record.data) for record in writes.records)
                 self._counters.bytes_written += length
-                answer = self._promise(Opcode.WRITE_RESULTS, frame.request, length)
+                answer = self._promise(Opcode.WRITE_RESULTS, frame.request, length, memory)
                 self._count(len(writes.records))
                 may_create = frame.opcode == Opcode.WRITE_BATCH
                 self._batches.write(writes, answer, may_create=may_create)
@@ -278,13 +281,17 @@ class IoSession:
         self._counters.batches += 1
         self._counters.jobs += jobs
 
-    def _promise(self, opcode: Opcode, request: int, length: int) -> Callable[[Parts], None]:
-        """What to do with the answer to a batch of so many bytes."""
+    def _promise(
+        self, opcode: Opcode, request: int, length: int, memory: Memory | None = None
+    ) -> Callable[[Parts], None]:
+        """What to do with the answer to a batch of so many bytes, and the memory that it holds."""
         self._batch_bytes += length
 
         def answer(parts: Parts) -> None:
             self._batch_bytes -= length
             self._outbox.put_parts(opcode, request, parts)
+            if memory is not None:
+                memory.let_go()
             self._make_room()
 
         return answer

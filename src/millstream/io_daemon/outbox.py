@@ -12,6 +12,9 @@ from millstream.io_wire.envelope import frame_header, frame_length
 # once more.
 JOINED_LENGTH = 64 << 10
 
+# Frames from here on are sent at once if they can be, and then not copied at all.
+LONG_LENGTH = 16 << 10
+
 # Bytes that wait above which nothing more is received for the client, and below which it goes on.
 # Everything that peers send passes through here, so the bound is one for all sockets.
 MAX_WAITING_BYTES = 8 << 20
@@ -26,6 +29,8 @@ class Outbox:
     Args:
         send: hands a message to the connection, and waits while that is full.
         full_changed: told when more than `MAX_WAITING_BYTES` wait, and when there is room again.
+        send_now: sends a message at once, whose parts are borrowed, if the connection has nothing
+            else to send; whether it did.
 
     Attributes:
         packed: whether a message may hold several frames.
@@ -37,11 +42,14 @@ class Outbox:
         self,
         send: Callable[[bytes], Awaitable[None]],
         full_changed: Callable[[], None] = lambda: None,
+        send_now: Callable[[Sequence[Buffer]], bool] = lambda _parts: False,
     ) -> None:
         self.packed = False
         self.is_full = False
         self._send = send
         self._full_changed = full_changed
+        self._send_now = send_now
+        self._is_sending = False
         self._frames: deque[bytes] = deque()
         self.waiting_bytes = 0
         self._closed = False
@@ -57,7 +65,14 @@ class Outbox:
             return
         header = frame_header(opcode, request)
         if self.packed:
-            header = frame_length(len(header) + sum(map(len, payload))) + header
+            length = len(header) + sum(map(len, payload))
+            header = frame_length(length) + header
+            if (
+                length >= LONG_LENGTH
+                and not self._is_sending
+                and self._send_behind(header, payload)
+            ):
+                return
         frame = b"".join((header, *payload))
         self._frames.append(frame)
         self.waiting_bytes += len(frame)
@@ -65,6 +80,16 @@ class Outbox:
         if not self.is_full and self.waiting_bytes > MAX_WAITING_BYTES:
             self.is_full = True
             self._full_changed()
+
+    def _send_behind(self, header: bytes, payload: Sequence[Buffer]) -> bool:
+        """Send what waits, and this, without a copy; whether it was done."""
+        if self.waiting_bytes > JOINED_LENGTH:
+            return False
+        if not self._send_now([*self._frames, header, *payload]):
+            return False
+        self._frames.clear()
+        self.waiting_bytes = 0
+        return True
 
     def close(self) -> None:
         """Take no more; what waits is still sent."""
@@ -77,7 +102,9 @@ class Outbox:
             while True:
                 while self._frames:
                     message = self._next_message()
+                    self._is_sending = True
                     await self._send(message)
+                    self._is_sending = False
                     self._sent(len(message))
                 if self._closed:
                     return

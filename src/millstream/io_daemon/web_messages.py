@@ -15,6 +15,11 @@ from millstream.errors import ProtocolError
 RECEIVE_BUFFER_LENGTH = 256 << 10
 LENT_LENGTH = 64 << 10
 
+# Memory of long messages is made in this step, what most batches of our own client need, with what is
+# around their data; and of each length so many bytes are kept for those that follow.
+MEMORY_STEP = (1 << 20) + (64 << 10)
+MAX_SPARE = 12 << 20
+
 # Masked together; a multiple of the mask's 4.
 _MASK_STEP = 16 << 10
 
@@ -42,12 +47,46 @@ class RefusedFrameError(ProtocolError):
         self.code = code
 
 
+class Memory:
+    """What a long message lies in; it is used again when nobody holds it any more.
+
+    New memory costs more than what is received into it: the kernel makes it page by page, and empty.
+
+    Args:
+        view: all of it.
+        spare: where it goes then.
+
+    Attributes:
+        view: see above.
+    """
+
+    __slots__ = ("_holders", "_spare", "view")
+
+    def __init__(self, view: memoryview, spare: list[Memory] | None = None) -> None:
+        self.view = view
+        self._spare = spare
+        self._holders = 0
+
+    def hold(self) -> None:
+        """Keep what is in it."""
+        self._holders += 1
+
+    def let_go(self) -> None:
+        """What is in it is not needed any more, by one of those who held it."""
+        self._holders -= 1
+        spare = self._spare
+        if self._holders or spare is None:
+            return
+        if (len(spare) + 1) * len(self.view) <= MAX_SPARE:
+            spare.append(self)
+
+
 class MessageReader:
     """One connection's.
 
     Args:
-        take: takes BINARY messages, and CLOSE, PING and PONG: the opcode, the payload, writable, and
-            whether its memory may be kept; else it is borrowed.
+        take: takes BINARY messages, and CLOSE, PING and PONG: the opcode, the payload, which is
+            borrowed, and its memory if that can be held.
         max_message: bytes of the longest message that is taken.
 
     Attributes:
@@ -55,13 +94,17 @@ class MessageReader:
         is_paused: nothing is taken while this holds; then `read`.
     """
 
-    def __init__(self, take: Callable[[int, memoryview, bool], None], max_message: int) -> None:
+    def __init__(
+        self, take: Callable[[int, memoryview, Memory | None], None], max_message: int
+    ) -> None:
         self.max_message = max_message
         self.is_paused = False
         self._take = take
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
         self._begin = self._end = 0  # of what was not read yet
+        self._spare: dict[int, list[Memory]] = {}
         self._long: memoryview | None = None  # a frame that is received into memory of its own
+        self._memory: Memory | None = None  # that
         self._filled = 0
         self._mask = bytes(4)  # of that one
         self._is_long_final = True
@@ -81,7 +124,7 @@ class MessageReader:
         self._filled += length
         if self._filled == len(long):
             self._long = None
-            self._take_data(long, self._mask, is_final=self._is_long_final, is_own=True)
+            self._take_long(long, self._mask, is_final=self._is_long_final)
 
     def read(self) -> None:
         """Take what is whole. Raises RefusedFrameError."""
@@ -112,9 +155,9 @@ class MessageReader:
             payload = buffer[begin : self._begin]
             if opcode >= CLOSE:
                 unmask(payload, mask)
-                self._take(opcode, payload, False)
+                self._take(opcode, payload, None)
             else:
-                self._take_data(payload, mask, is_final=is_final, is_own=False)
+                self._take_data(payload, mask, None, is_final=is_final)
         self._make_room()
 
     def _check(self, first: int, second: int, length: int) -> None:
@@ -137,14 +180,29 @@ class MessageReader:
 
     def _begin_long(self, length: int, begin: int, mask: bytes, *, is_final: bool) -> None:
         """A long frame has memory of its own: what came of it is copied, the rest goes there."""
-        long = memoryview(bytearray(length))
+        self._memory = self._memory_for(length)
+        long = self._memory.view[:length]
         there = min(length, self._end - begin)
         long[:there] = self._buffer[begin : begin + there]
         self._begin = begin + there
         if there == length:
-            self._take_data(long, mask, is_final=is_final, is_own=True)
+            self._take_long(long, mask, is_final=is_final)
         else:
             self._long, self._filled, self._mask, self._is_long_final = long, there, mask, is_final
+
+    def _take_long(self, long: memoryview, mask: bytes, *, is_final: bool) -> None:
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            memory.hold()
+        self._take_data(long, mask, memory, is_final=is_final)
+        if memory is not None:
+            memory.let_go()
+
+    def _memory_for(self, length: int) -> Memory:
+        """Spare memory, that which was used last, or new."""
+        whole = -(-length // MEMORY_STEP) * MEMORY_STEP
+        spare = self._spare.setdefault(whole, [])
+        return spare.pop() if spare else Memory(memoryview(bytearray(whole)), spare)
 
     def _make_room(self) -> None:
         """What has begun, and is not long, must fit in wholly."""
@@ -155,16 +213,18 @@ class MessageReader:
             self._buffer[: end - begin] = bytes(self._buffer[begin:end])
             self._begin, self._end = 0, end - begin
 
-    def _take_data(self, payload: memoryview, mask: bytes, *, is_final: bool, is_own: bool) -> None:
+    def _take_data(
+        self, payload: memoryview, mask: bytes, memory: Memory | None, *, is_final: bool
+    ) -> None:
         unmask(payload, mask)
         if self._fragments is None and is_final:
-            self._take(BINARY, payload, is_own)
+            self._take(BINARY, payload, memory)
             return
         fragments = bytearray() if self._fragments is None else self._fragments
         fragments += payload
         self._fragments = None if is_final else fragments
         if is_final:
-            self._take(BINARY, memoryview(fragments), True)
+            self._take(BINARY, memoryview(fragments), Memory(memoryview(fragments)))
 
 
 def frame_header(opcode: int, length: int) -> bytes:

@@ -21,6 +21,7 @@ from millstream.io_daemon.web_messages import (
     PING,
     PONG,
     RECEIVE_BUFFER_LENGTH,
+    Memory,
     MessageReader,
     RefusedFrameError,
     frame_header,
@@ -44,7 +45,7 @@ class WebSocket:
 
     Args:
         connected: the socket, non-blocking; it is closed with this.
-        received: takes a message, and whether its memory may be kept; else it is borrowed.
+        received: takes a message, which is borrowed, and its memory if that can be held.
         ended: told once, not from within a method, that nothing more comes: with the code that the
             client is to be told, or None if it knows already, and why.
         max_message: bytes of the longest message that is taken.
@@ -53,7 +54,7 @@ class WebSocket:
     def __init__(
         self,
         connected: socket.socket,
-        received: Callable[[memoryview, bool], None],
+        received: Callable[[memoryview, Memory | None], None],
         ended: Callable[[int | None, str], None],
         max_message: int,
     ) -> None:
@@ -87,6 +88,18 @@ class WebSocket:
         await self._until_sent()
         if self._is_closed:
             raise NetworkError("the connection was lost")
+
+    def send_now(self, buffers: Sequence[Buffer]) -> bool:
+        """Send a message if nothing else waits; whether it was sent, or is about to be.
+
+        The buffers are borrowed: what the kernel does not take at once is copied.
+        """
+        if self._unsent or self._is_closed:
+            return False
+        self._put(BINARY, buffers)
+        for index, buffer in enumerate(self._unsent):
+            self._unsent[index] = memoryview(bytes(buffer))
+        return True
 
     def pause(self) -> None:
         """Take nothing until `resume`."""
@@ -219,9 +232,9 @@ class WebSocket:
         except RefusedFrameError as error:
             self._end(error.code, str(error))
 
-    def _take(self, opcode: int, payload: memoryview, is_own: bool) -> None:
+    def _take(self, opcode: int, payload: memoryview, memory: Memory | None) -> None:
         if opcode == BINARY:
-            self._received(payload, is_own)
+            self._received(payload, memory)
         elif opcode == PING and len(self._unsent) < MAX_WAITING_PONG:
             self._put(PONG, [bytes(payload)])
         elif opcode == CLOSE:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from millstream.io_daemon import outbox
-from millstream.io_daemon.outbox import JOINED_LENGTH, Outbox
+from millstream.io_daemon.outbox import JOINED_LENGTH, LONG_LENGTH, Outbox
 from millstream.io_wire.envelope import split_message
 from millstream.testing.virtual_time import run_virtual
 
@@ -64,6 +64,61 @@ def test_a_long_frame_goes_alone():
 
     messages = run_virtual(sent_by(put, packed=True))
     assert [len(frames(message, packed=True)) for message in messages] == [1, 1, 1]
+
+
+async def sent_now(put, *, is_free=True):
+    """What `send_now` and `send` were given, in their order."""
+    sent = []
+
+    async def send(message):
+        sent.append(("later", bytes(message)))
+
+    def send_now(parts):
+        if is_free:
+            sent.append(("now", b"".join(parts)))
+        return is_free
+
+    box = Outbox(send, send_now=send_now)
+    box.packed = True
+    sending = asyncio.ensure_future(box.run())
+    put(box)
+    assert not is_free or not box.waiting_bytes
+    box.close()
+    await sending
+    return [(when, frames(message, packed=True)) for when, message in sent]
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+def test_a_long_frame_goes_at_once_if_it_can_with_what_waits_before_it(is_free):
+    def put(box):
+        box.put(1, 0, b"x")
+        box.put(2, 0, bytes(LONG_LENGTH))
+
+    sent = run_virtual(sent_now(put, is_free=is_free))
+    expected = [(1, 0, b"x"), (2, 0, bytes(LONG_LENGTH))]
+    assert sent == [("now" if is_free else "later", expected)]
+
+
+def test_a_long_frame_does_not_overtake_what_is_being_sent():
+    order = []
+
+    async def send(message):
+        order.append(frames(message, packed=True)[0][0])
+        if len(order) == 1:
+            box.put(2, 0, bytes(LONG_LENGTH))
+
+    box = Outbox(send, send_now=lambda _parts: order.append("now"))
+    box.packed = True
+    box.put(1, 0, b"x")
+
+    async def run():
+        sending = asyncio.ensure_future(box.run())
+        await asyncio.sleep(0.1)
+        box.close()
+        await sending
+
+    run_virtual(run())
+    assert order == [1, 2]
 
 
 def test_what_is_borrowed_is_copied():

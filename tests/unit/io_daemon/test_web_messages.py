@@ -5,11 +5,13 @@ import struct
 
 import pytest
 
+from millstream.io_daemon import web_messages
 from millstream.io_daemon.web_messages import (
     BINARY,
     CLOSE,
     CONTINUATION,
     LENT_LENGTH,
+    MEMORY_STEP,
     PING,
     PONG,
     PROTOCOL_ERROR,
@@ -38,17 +40,18 @@ def client_frame(payload, opcode=BINARY, mask=MASK, *, final=True, reserved=0):
 
 
 class Received:
-    """What a reader took, and which of it was its own memory."""
+    """What a reader took; the memory of long messages is held."""
 
     def __init__(self, max_message=MAX_MESSAGE):
         self.taken = []
         self.kept = []
         self.reader = MessageReader(self._take, max_message)
 
-    def _take(self, opcode, payload, is_own):
+    def _take(self, opcode, payload, memory):
         self.taken.append((opcode, bytes(payload)))
-        if is_own:
-            self.kept.append((payload, bytes(payload)))
+        if memory is not None:
+            memory.hold()
+            self.kept.append((payload, bytes(payload), memory))
 
     def feed(self, data, step=RECEIVE_BUFFER_LENGTH):
         view = memoryview(data)
@@ -60,7 +63,7 @@ class Received:
             self.reader.filled(length)
             view = view[length:]
         # What may be kept is nobody else's.
-        assert all(payload == copy for payload, copy in self.kept)
+        assert all(payload == copy for payload, copy, _ in self.kept)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,32 @@ def test_frames_that_are_refused(data, code):
         received.feed(client_frame(b"before", PONG) + data)
     assert raised.value.code == code
     assert received.taken == [(PONG, b"before")]
+
+
+def test_memory_that_nobody_holds_is_used_again():
+    received = Received()
+    long = client_frame(bytes(LENT_LENGTH + 1))
+    received.feed(long * 2)
+    (first, _, memory), (second, _, other) = received.kept
+    assert first.obj is not second.obj
+    memory.hold()
+    memory.let_go()
+    received.feed(long)
+    assert received.kept[2][0].obj not in {first.obj, second.obj}
+    memory.let_go()
+    other.let_go()
+    received.kept.clear()
+    received.feed(long * 2)
+    assert [payload.obj for payload, _, _ in received.kept] == [second.obj, first.obj]
+
+
+def test_so_much_memory_is_kept_at_most(monkeypatch):
+    monkeypatch.setattr(web_messages, "MAX_SPARE", 2 * MEMORY_STEP)
+    received = Received()
+    received.feed(client_frame(bytes(LENT_LENGTH + 1)) * 5)
+    for _, _, memory in received.kept:
+        memory.let_go()
+    assert [len(spare) for spare in received.reader._spare.values()] == [2]
 
 
 def test_who_pauses_gets_nothing_until_it_reads():

@@ -33,7 +33,7 @@ class Ends:
         self.ended = []
         self.socket = WebSocket(near, self._received, self._ended, 1 << 20)
 
-    def _received(self, message, _is_own):
+    def _received(self, message, _memory):
         self.messages.append(bytes(message))
 
     def _ended(self, code, why):
@@ -79,6 +79,18 @@ async def test_who_sends_waits_for_the_other_end(ends):
     assert not sending.done()
     assert len(await ends.hear(10 + (1 << 20))) == 10 + (1 << 20)
     await sending
+
+
+async def test_what_is_borrowed_is_sent_at_once_or_copied(ends):
+    data = bytearray(1 << 20)
+    assert ends.socket.send_now([b"head", memoryview(data)])
+    data[:] = b"x" * len(data)
+    assert not ends.socket.send_now([b"more"])
+    heard = await ends.hear(14 + len(data))
+    assert heard == frame_header(BINARY, 4 + len(data)) + b"head" + bytes(len(data))
+    await waiting.until(lambda: ends.socket.send_now([b"more"]), "there is room again")
+    ends.socket.abort()
+    assert not ends.socket.send_now([b"more"])
 
 
 async def test_an_end_while_somebody_sends(ends):

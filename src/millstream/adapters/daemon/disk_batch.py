@@ -27,7 +27,7 @@ from millstream.io_wire.results import (
 
 # Bytes, records and extents of a batch, unless a single job has more: a batch holds up what else goes to the
 # daemon for as long as it takes to send, and its jobs run in parallel there.
-MAX_BATCH_BYTES = 4 << 20
+MAX_BATCH_BYTES = 1 << 20
 MAX_BATCH_JOBS = 1000
 MAX_BATCH_EXTENTS = 10_000
 
