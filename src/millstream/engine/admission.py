@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 from millstream.core.geometry import ConnectionId
 from millstream.core.peer import Peer
@@ -20,6 +21,13 @@ from millstream.protocol.handshake import Handshake
 from millstream.protocol.infohash import InfoHash
 
 
+class Reachable(Protocol):
+    """Who wants to know where a peer can be reached: `engine.membership`."""
+
+    def peer_listens(self, link: Link, address: PeerAddress) -> None:
+        """A peer that came to us can be reached there."""
+
+
 class Admission:
     """The rules of one torrent.
 
@@ -28,10 +36,10 @@ class Admission:
         swarm: the peers it knows of.
         links: the connections that belong to it.
         shared: what all torrents share.
-        listens_at: told where a peer that came to us can be reached, if a second connection shows it.
+        torrent: told where a peer that came to us can be reached, if a second connection shows it.
     """
 
-    __slots__ = ("_info_hash", "_links", "_listens_at", "_peer_id", "_swarm", "_turnover")
+    __slots__ = ("_info_hash", "_links", "_peer_id", "_swarm", "_torrent", "_turnover")
 
     def __init__(
         self,
@@ -39,13 +47,13 @@ class Admission:
         swarm: Swarm,
         links: Mapping[ConnectionId, Link],
         shared: Shared,
-        listens_at: Callable[[Link, PeerAddress], None],
+        torrent: Reachable,
     ) -> None:
         self._info_hash = info_hash
         self._swarm = swarm
         self._links = links
         self._peer_id = shared.peer_id
-        self._listens_at = listens_at
+        self._torrent = torrent
         self._turnover = Turnover(shared.config.swarm)
 
     def check(self, link: Link, handshake: Handshake, stage: Stage) -> None:
@@ -77,7 +85,7 @@ class Admission:
                 same_host=twin.address.host == link.address.host,
             ):
                 if twin.incoming and not link.incoming:
-                    self._listens_at(twin, link.address)
+                    self._torrent.peer_listens(twin, link.address)
                 raise RemoteProtocolError("connected to this peer already")
             twin.close("connected to this peer twice")
 

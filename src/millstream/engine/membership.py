@@ -104,7 +104,7 @@ class Membership(Standing):
         self._shared = shared
         self.connector = connector
         self._admission = Admission(
-            self.info_hash, self.swarm, self.links, shared, self.peer_listens
+            self.info_hash, self.swarm, self.links, shared, self
         )
         self._has_new_peers = self._is_held = False
         self._farewell: asyncio.Task[None] | None = None

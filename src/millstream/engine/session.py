@@ -100,7 +100,8 @@ class TorrentSession(SessionPeers):
             platform.http,
             allow_local=membership.allow_local,
             next_connection=shared.next_connection,
-            wake=membership.wake,
+            wake=membership.limits.wake,
+            journal=membership.journal,
         )
         membership.limits.govern(self.machine.download, self.machine.upload)
         membership.metadata_known(metainfo.info, private=metainfo.private)

@@ -44,6 +44,7 @@ class WebSeeding:
         allow_local: whether their hosts' addresses need not be global.
         next_connection: gives connection ids.
         wake: asks for a tick.
+        journal: where what happens goes.
     """
 
     __slots__ = (
@@ -63,11 +64,12 @@ class WebSeeding:
         allow_local: bool,
         next_connection: Callable[[], ConnectionId],
         wake: Callable[[], None],
+        journal: Journal,
     ) -> None:
         urls = list(dict.fromkeys(metainfo.web_seeds))[:MAX_WEB_SEEDS]
         self.seeds = tuple([WebSeed.parse(url) for url in urls])
         self._metainfo = metainfo
-        self._journal = Journal(metainfo.info_hash)
+        self._journal = journal
         self._layout = layout
         self._machine = machine
         self._limits = limits

@@ -23,6 +23,8 @@ def encode_metainfo(metainfo: Metainfo) -> bytes:
         said[b"created by"] = _bytes(metainfo.created_by)
     if metainfo.creation_date is not None:
         said[b"creation date"] = metainfo.creation_date
+    if not said:
+        return b"d4:info%be" % metainfo.info
     before = bencode.encode({key: value for key, value in said.items() if key < b"info"})
     after = bencode.encode({key: value for key, value in said.items() if key > b"info"})
     return b"%b4:info%b%b" % (before[:-1], metainfo.info, after[1:])
