@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millstream.cli.collecting import seldom_collected
 from millstream.cli.exit_codes import CommandError, ExitCode
 from millstream.cli.remote import read_token
 
@@ -73,15 +74,16 @@ async def serve(
     """
     from millstream.rpc.server import ControlServer
 
-    async with ControlServer(config, engine) as server:
-        if listening is not None:
-            listening(server)
-        async with nullcontext() if beside is None else beside(server):
-            if start:
-                await server.start_engine()
-            if started is not None:
-                started(server)
-            await server.wait_shutdown()
+    with seldom_collected():
+        async with ControlServer(config, engine) as server:
+            if listening is not None:
+                listening(server)
+            async with nullcontext() if beside is None else beside(server):
+                if start:
+                    await server.start_engine()
+                if started is not None:
+                    started(server)
+                await server.wait_shutdown()
 
 
 def server_token(file: Path | None) -> str | None:

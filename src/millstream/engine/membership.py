@@ -103,9 +103,7 @@ class Membership(Standing):
         self.departed_downloaded = self.departed_uploaded = 0
         self._shared = shared
         self.connector = connector
-        self._admission = Admission(
-            self.info_hash, self.swarm, self.links, shared, self
-        )
+        self._admission = Admission(self.info_hash, self.swarm, self.links, shared, self)
         self._has_new_peers = self._is_held = False
         self._farewell: asyncio.Task[None] | None = None
         self._listen_addresses: dict[ConnectionId, PeerAddress] = {}

@@ -8,7 +8,7 @@ that are asked for meanwhile wait and are then made for the new place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -52,7 +52,7 @@ class TorrentDisk:
     def __init__(self, torrent: InfoHash, placement: Placement, disk: DiskQueue) -> None:
         self._torrent = torrent
         self._disk = disk
-        self._waiting: Sequence[Callable[[], DiskJob]] = ()
+        self._waiting: list[Callable[[], DiskJob]] = []
         self._idle: asyncio.Event | None = None
         # Made when needed: most torrents are never rearranged.
         self._lock: asyncio.Lock | None = None
@@ -79,7 +79,7 @@ class TorrentDisk:
 
     def _do(self, job: Callable[[], DiskJob], *, is_read: bool) -> None:
         if self.is_fenced and not (is_read and self._may_read):
-            self._waiting = [*self._waiting, job]
+            self._waiting.append(job)
         else:
             self._submit(job())
 
@@ -119,7 +119,7 @@ class TorrentDisk:
             The results, as if they came from the disk.
         """
         jobs = [job() for job in self._waiting]
-        self._waiting = ()
+        self._waiting = []
         for job in jobs:
             self._count(job)
         return [DiskResult(job, Outcome.IO_ERROR, error) for job in jobs]
@@ -177,7 +177,7 @@ class TorrentDisk:
             finally:
                 self.changes += 1
                 self.is_fenced = self._may_read = False
-                waiting, self._waiting = self._waiting, ()
+                waiting, self._waiting = self._waiting, []
                 for job in waiting:
                     self._submit(job())
                 self.flush()

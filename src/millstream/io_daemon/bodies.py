@@ -9,16 +9,13 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from millstream.http_server.refusal import Refusal
+from millstream.http_server.request_body import check_length, read_body
 
 # The original's limit of a body.
 MAX_BODY = 64 << 20
 
 # Of all requests in progress together: one of the largest, or many small ones.
 MAX_HELD_BYTES = MAX_BODY
-
-# Seconds for a body to arrive.
-BODY_TIME = 60.0
 
 
 class Bodies:
@@ -33,14 +30,12 @@ class Bodies:
         self, request: web.BaseRequest, most: int = MAX_BODY
     ) -> AsyncIterator[bytearray]:
         """The body, held for as long as the block runs. Raises Refusal."""
-        length = request.content_length
-        if length is not None and length > most:
-            raise _too_large(most)
+        length = check_length(request, most)
         # Of a body that does not say its length, as much as there may be.
         held = most if length is None else length
         await self._hold(held)
         try:
-            yield await _read(request, most)
+            yield await read_body(request, most)
         finally:
             self._let_go(held)
 
@@ -67,20 +62,3 @@ class Bodies:
                 self._held += wanted
                 turn.set_result(None)
             self._waiting.popleft()
-
-
-async def _read(request: web.BaseRequest, most: int) -> bytearray:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIME):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    raise _too_large(most)
-    except TimeoutError:
-        raise Refusal(408, "TooSlow", f"the body did not come within {BODY_TIME:g} s") from None
-    return body
-
-
-def _too_large(most: int) -> Refusal:
-    return Refusal(413, "BodyTooLarge", f"the body has more than the {most} bytes of this route")

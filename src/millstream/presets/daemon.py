@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from millstream import __version__
 from millstream.adapters.daemon import (
@@ -50,7 +51,7 @@ def create_daemon_engine(
     Raises:
         ConfigError: there is no root, or the default is none of them.
     """
-    config = config or EngineConfig()
+    config = _for_daemon(config or EngineConfig())
     lent = [_root(root) for root in roots]
     tokens = [root.token for root in lent]
     if not lent:
@@ -74,6 +75,16 @@ def create_daemon_engine(
         engine.roots.add(root.path, root.label, root.token)
     engine.roots.set_default(default)
     return engine
+
+
+def _for_daemon(config: EngineConfig) -> EngineConfig:
+    """More pieces may wait for a disk that is far away: what waits is hashed there, and not here.
+
+    It is bounded by the room for pieces, half of which is left to those that are on their way.
+    """
+    transfer = config.transfer
+    most = max(transfer.max_unwritten_bytes, transfer.max_buffered_bytes // 2)
+    return replace(config, transfer=replace(transfer, max_unwritten_bytes=most))
 
 
 def _root(root: StorageRoot | str) -> StorageRoot:

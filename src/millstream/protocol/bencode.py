@@ -215,8 +215,6 @@ def _encode_value(value: Bencodable, parts: list[bytes], depth: int) -> None:
             item = value[key]
             if isinstance(item, bytes):  # most are, and a call takes longer than this
                 parts.append(b"%d:%b%d:%b" % (len(key), key, len(item), item))
-            elif type(item) is int and -_SMALL < item < _SMALL:
-                parts.append(b"%d:%bi%de" % (len(key), key, item))
             else:
                 parts.append(b"%d:%b" % (len(key), key))
                 _encode_value(item, parts, depth - 1)

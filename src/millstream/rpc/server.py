@@ -16,6 +16,7 @@ from millstream import EngineConfig, __version__
 from millstream.errors import MillstreamError, NetworkError
 from millstream.http_server.bounded import BoundedServer
 from millstream.http_server.fields import parse_json
+from millstream.http_server.request_body import read_body
 from millstream.logging.components import ROOT
 from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
@@ -36,9 +37,8 @@ MAX_HEADER_LENGTH = 8190
 # A client has nothing to say at `/events`.
 MAX_EVENT_MESSAGE = 1024
 
-# Seconds for a connection's first request to arrive, and for a body.
+# Seconds for a connection's first request to arrive.
 HEADER_TIME = 15.0
-BODY_TIME = 60.0
 # Seconds that a connection may wait for its next request.
 KEEP_ALIVE_TIME = 75.0
 # Seconds between pings at `/events`.
@@ -188,7 +188,7 @@ class ControlServer:
                 self._ended.set()
                 return _json(200, {"ok": True})
         route, name = find_route(request.method, request.path)
-        body = await _read_body(request, route.max_body)
+        body = bytes(await read_body(request, route.max_body))
         ask = Ask(self.control, parse_json(body), request.query, name)
         return _json(200, {"ok": True, **await route.handler(ask)})
 
@@ -235,27 +235,6 @@ async def _until_closed(response: web.WebSocketResponse) -> None:
     async for message in response:
         if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
             return
-
-
-async def _read_body(request: web.BaseRequest, most: int) -> bytes:
-    """The body, of which no more than `most` bytes are kept; raises Refusal."""
-    length = request.content_length
-    if length is not None and length > most:
-        raise _too_large(most)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIME):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    raise _too_large(most)
-    except TimeoutError:
-        raise Refusal(408, "TooSlow", f"the body did not come within {BODY_TIME:g} s") from None
-    return bytes(body)
-
-
-def _too_large(most: int) -> Refusal:
-    return Refusal(413, "BodyTooLarge", f"the body has more than the {most} bytes of this route")
 
 
 def _refused(refusal: Refusal) -> web.Response:

@@ -19,6 +19,25 @@ def test_nothing_is_collected_within():
     assert gc.isenabled()
 
 
+def test_what_was_made_is_old_afterwards():
+    with uncollected():
+        made = [[] for _ in range(100)]
+    old = {id(each) for each in gc.get_objects(generation=2)}
+    assert {id(each) for each in made} <= old
+    assert not gc.get_freeze_count()
+
+
+def test_what_others_froze_stays_frozen():
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    try:
+        with uncollected():
+            pass
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
+
+
 def test_it_is_on_again_after_an_error():
     with pytest.raises(ValueError), uncollected():
         raise ValueError

@@ -150,12 +150,16 @@ def test_memory_that_nobody_holds_is_used_again():
     memory.hold()
     memory.let_go()
     received.feed(long)
-    assert received.kept[2][0].obj not in {first.obj, second.obj}
+    third = received.kept[2][0].obj
+    assert third is not first.obj
+    assert third is not second.obj
     memory.let_go()
     other.let_go()
     received.kept.clear()
     received.feed(long * 2)
-    assert [payload.obj for payload, _, _ in received.kept] == [second.obj, first.obj]
+    # The one that was used last comes first.
+    assert received.kept[0][0].obj is second.obj
+    assert received.kept[1][0].obj is first.obj
 
 
 def test_so_much_memory_is_kept_at_most(monkeypatch):

@@ -235,7 +235,7 @@ async def test_who_sends_no_request_is_dropped(server, monkeypatch):
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(server, monkeypatch):
-    monkeypatch.setattr("millstream.rpc.server.BODY_TIME", 0.02)
+    monkeypatch.setattr("millstream.http_server.request_body.BODY_TIME", 0.02)
     head = b"POST /engine/start HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
     assert b'"error":"TooSlow"' in await raw(server, head)
 

@@ -174,6 +174,7 @@ def test_full_and_resumed(daemon):
         assert disk.queue.is_full
         disk.queue.flush()
         disk.succeed()
+        disk.succeed()
         await disk.queue.drain()
         assert disk.resumed == 1
 
