@@ -103,7 +103,7 @@ def judge(outcome: Outcome, all_outcomes: Sequence[Outcome]) -> list[tuple[str, 
 
 def markdown(outcomes: Sequence[Outcome], facts: dict[str, str]) -> str:
     """The table, what it was measured on, and what the table cannot hold."""
-    rows = [HEADER, tuple("---" for _ in HEADER)]
+    rows = [HEADER, tuple("---" for _ in HEADER)] if outcomes else []
     rows += [_row(outcome, outcomes) for outcome in outcomes]
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     machine = "\n".join(f"- {name}: {fact}" for name, fact in facts.items())

@@ -21,7 +21,7 @@ from millstream.adapters.daemon import web_socket
 from millstream.engine.config import StorageConfig
 from millstream.errors import RootUnavailableError
 from millstream.events import TorrentFailed
-from millstream.interfaces.disk import Extent, Outcome
+from millstream.interfaces.disk import DiskConfig, Extent, Outcome
 from millstream.io_wire.batches import MAX_RECORDS, WriteRecord, pack_writes
 from millstream.io_wire.envelope import Frame, Opcode, encode_frame, pack_frames, split_message
 from millstream.io_wire.handshake import Auth, AuthResult, Feature, Hello
@@ -145,6 +145,17 @@ async def test_a_daemon_that_hangs(lender, share, seeding, tmp_path, monkeypatch
         assert share.stored(tmp_path / "films") == share.content
         # The old connection's sockets are gone, too.
         await freed(lender, but=1)
+
+
+def test_more_pieces_may_wait_for_a_disk_that_is_far_away(lender):
+    """As much as there is room for; and what a user set above that stays."""
+    engine = create_daemon_engine(CONFIG, daemon=lender.address, roots=["f"])
+    room = CONFIG.transfer.max_buffered_bytes
+    assert engine.config.transfer.max_unwritten_bytes == room // 2
+    assert engine.config.disk.max_queued_bytes == room
+    more = replace(CONFIG, disk=DiskConfig(max_queued_bytes=2 * room))
+    engine = create_daemon_engine(more, daemon=lender.address, roots=["f"])
+    assert engine.config.disk.max_queued_bytes == 2 * room
 
 
 # The engine.

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import random
 import shutil
 
 import pytest
 from aiohttp import web
 
+from millstream.interfaces.disk import Extent, Outcome
 from millstream.io_daemon import server
 from millstream.io_daemon.config import IoDaemonConfig
 from millstream.io_daemon.server import IoDaemon
+from millstream.io_wire.batches import WriteRecord, pack_writes
+from millstream.io_wire.envelope import (
+    MAX_MESSAGE,
+    Opcode,
+    encode_frame,
+    pack_frames,
+    split_message,
+)
+from millstream.io_wire.handshake import Auth, Feature, Hello
+from millstream.io_wire.results import unpack_write_results
 from millstream.storage.roots import StorageRoot
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
@@ -47,6 +61,22 @@ KNOCK = """async ([url, token]) => {
         return error.name;
     }
 }"""
+# Says one message after the other, each when there was an answer to the one before; the answers.
+CONVERSE = """([url, messages]) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(url), answers = [];
+    const say = () => {
+        const bytes = Uint8Array.from(atob(messages[answers.length]), c => c.charCodeAt(0));
+        socket.send(bytes);
+    };
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = say;
+    socket.onclose = event => reject(new Error(`closed: ${event.code} ${event.reason}`));
+    socket.onmessage = event => {
+        answers.push(btoa(String.fromCharCode(...new Uint8Array(event.data))));
+        if (answers.length < messages.length) say();
+        else resolve(answers);
+    };
+})"""
 
 
 @pytest.fixture
@@ -128,3 +158,26 @@ async def test_a_page_of_another_site_writes_nothing(page, tmp_path):
             assert await opened.evaluate(KNOCK, [f"{url}/control/shutdown", token]) == "TypeError"
         assert not running._ended.is_set()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_pages_web_socket(page, tmp_path):
+    """Browsers mask what they send, and send long messages in parts."""
+    opened, origin = page
+    data = random.Random(1).randbytes(3_000_001)
+    digest = hashlib.sha1(data).digest()
+    write = WriteRecord("r0", (Extent("a", 0, len(data)),), memoryview(data), digest, b"1")
+    hello = Hello(Feature.PACKED | Feature.CREDIT, MAX_MESSAGE, 1 << 20)
+    said = [
+        encode_frame(Opcode.CLIENT_HELLO, 1, hello.encode()),
+        pack_frames([encode_frame(Opcode.AUTH, 2, Auth(TOKEN).encode())]),
+        pack_frames([encode_frame(Opcode.WRITE_BATCH, 3, b"".join(pack_writes([write])))]),
+    ]
+    async with daemon(tmp_path, origin) as running:
+        url = f"ws://127.0.0.1:{running.port}/io"
+        texts = [base64.b64encode(message).decode() for message in said]
+        answers = await opened.evaluate(CONVERSE, [url, texts])
+    _, _, written = [base64.b64decode(answer) for answer in answers]
+    (frame,) = split_message(memoryview(written), packed=True)
+    (result,) = unpack_write_results(frame.payload)
+    assert (frame.request, result.outcome, result.length) == (3, Outcome.SUCCESS, len(data))
+    assert (tmp_path / "a").read_bytes() == data

@@ -18,6 +18,7 @@ from millstream.interfaces.disk import Hash
 from millstream.presets.memory import create_memory_engine
 from millstream.storage.resume import ResumeState
 from millstream.storage.session_keys import INDEX_KEY, metainfo_key, peers_key, state_key
+from millstream.testing.content import single_file_torrent
 from millstream.testing.swarm import ALL, PLAIN, PORT, ROOT, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 from millstream.tracker.config import TrackerConfig
@@ -485,6 +486,61 @@ def test_pieces_whose_flush_failed_are_read_again():
             assert machine.state().claims.flushed.bit_count() == swarm.geometry.piece_count
 
     run_virtual(story, seed=13)
+
+
+def test_a_torrent_whose_files_are_there_is_stored_once():
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            machine = Machine(swarm)
+            machine.files.write_file(ROOT, swarm.name, swarm.content)
+            key, saves, apply = state_key(swarm.metainfo.info_hash), [], machine.store.apply
+
+            async def note(batch):
+                saves.append(key in batch)
+                await apply(batch)
+
+            machine.store.apply = note
+            async with machine.boot() as engine:
+                # The first of all is saved at once, before anybody looked.
+                other = single_file_torrent("other", rng.randbytes(PIECE), PIECE)
+                await engine.add(other, seed_mode=True)
+                await asyncio.sleep(0.5)
+                await engine.add(swarm.metainfo, seed_mode=True)
+                await asyncio.sleep(5)
+                assert saves.count(True) == 1
+                assert machine.state().claims.flushed.bit_count() == swarm.geometry.piece_count
+
+    run_virtual(story, seed=20)
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_slow_disk_keeps_no_torrent_out_of_the_store(others):
+    """Also if it is one of several that come while the disk is busy."""
+
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            machine = Machine(swarm)
+            machine.files.write_file(ROOT, swarm.name, swarm.content)
+            sync = machine.files.sync
+
+            async def slow(root, paths):
+                await asyncio.sleep(20)
+                return await sync(root, paths)
+
+            machine.files.sync = slow
+            async with machine.boot() as engine:
+                for number in range(others):
+                    other = single_file_torrent(f"other {number}", rng.randbytes(PIECE), PIECE)
+                    await engine.add(other, seed_mode=True)
+                    await asyncio.sleep(0.3)
+                await engine.add(swarm.metainfo, seed_mode=True)
+                await asyncio.sleep(1)
+                claims = machine.state().claims
+                assert claims is None or not claims.flushed
+                await asyncio.sleep(25 * (1 + others))
+                assert machine.state().claims.flushed.bit_count() == swarm.geometry.piece_count
+
+    run_virtual(story, seed=21)
 
 
 def test_totals_are_saved_by_the_minute_and_saves_are_few():

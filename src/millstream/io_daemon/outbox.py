@@ -15,6 +15,10 @@ JOINED_LENGTH = 64 << 10
 # Frames from here on are sent at once if they can be, and then not copied at all.
 LONG_LENGTH = 16 << 10
 
+# A long frame and what goes before it in its message: longer messages are made for one frame, and the client
+# said how long they may be.
+MAX_GATHERED_LENGTH = 384 << 10
+
 # Bytes that wait above which nothing more is received for the client, and below which it goes on.
 # Everything that peers send passes through here, so the bound is one for all sockets.
 MAX_WAITING_BYTES = 8 << 20
@@ -83,7 +87,8 @@ class Outbox:
 
     def _send_behind(self, header: bytes, payload: Sequence[Buffer]) -> bool:
         """Send what waits, and this, without a copy; whether it was done."""
-        if self.waiting_bytes > JOINED_LENGTH:
+        length = sum(map(len, payload))
+        if self._frames and self.waiting_bytes + length > MAX_GATHERED_LENGTH:
             return False
         if not self._send_now([*self._frames, header, *payload]):
             return False

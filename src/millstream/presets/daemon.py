@@ -80,11 +80,17 @@ def create_daemon_engine(
 def _for_daemon(config: EngineConfig) -> EngineConfig:
     """More pieces may wait for a disk that is far away: what waits is hashed there, and not here.
 
-    It is bounded by the room for pieces, half of which is left to those that are on their way.
+    They are bounded by the room for pieces, half of which is left to those that are on their way; so
+    the disk says that it is full only if that room was overdrawn.
     """
-    transfer = config.transfer
-    most = max(transfer.max_unwritten_bytes, transfer.max_buffered_bytes // 2)
-    return replace(config, transfer=replace(transfer, max_unwritten_bytes=most))
+    transfer, disk = config.transfer, config.disk
+    unwritten = max(transfer.max_unwritten_bytes, transfer.max_buffered_bytes // 2)
+    queued = max(disk.max_queued_bytes, transfer.max_buffered_bytes)
+    return replace(
+        config,
+        transfer=replace(transfer, max_unwritten_bytes=unwritten),
+        disk=replace(disk, max_queued_bytes=queued),
+    )
 
 
 def _root(root: StorageRoot | str) -> StorageRoot:

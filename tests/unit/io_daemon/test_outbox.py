@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from millstream.io_daemon import outbox
-from millstream.io_daemon.outbox import JOINED_LENGTH, LONG_LENGTH, Outbox
+from millstream.io_daemon.outbox import JOINED_LENGTH, LONG_LENGTH, MAX_GATHERED_LENGTH, Outbox
 from millstream.io_wire.envelope import split_message
 from millstream.testing.virtual_time import run_virtual
 
@@ -66,7 +66,7 @@ def test_a_long_frame_goes_alone():
     assert [len(frames(message, packed=True)) for message in messages] == [1, 1, 1]
 
 
-async def sent_now(put, *, is_free=True):
+async def sent_now(put, *, is_free=True, waits=False):
     """What `send_now` and `send` were given, in their order."""
     sent = []
 
@@ -82,7 +82,7 @@ async def sent_now(put, *, is_free=True):
     box.packed = True
     sending = asyncio.ensure_future(box.run())
     put(box)
-    assert not is_free or not box.waiting_bytes
+    assert bool(box.waiting_bytes) is (waits or not is_free)
     box.close()
     await sending
     return [(when, frames(message, packed=True)) for when, message in sent]
@@ -97,6 +97,15 @@ def test_a_long_frame_goes_at_once_if_it_can_with_what_waits_before_it(is_free):
     sent = run_virtual(sent_now(put, is_free=is_free))
     expected = [(1, 0, b"x"), (2, 0, bytes(LONG_LENGTH))]
     assert sent == [("now" if is_free else "later", expected)]
+
+
+def test_nothing_is_put_before_a_very_long_frame():
+    def put(box):
+        box.put(1, 0, b"x")
+        box.put(2, 0, bytes(MAX_GATHERED_LENGTH))
+
+    sent = run_virtual(sent_now(put, waits=True))
+    assert sent == [("later", [(1, 0, b"x")]), ("later", [(2, 0, bytes(MAX_GATHERED_LENGTH))])]
 
 
 def test_a_long_frame_does_not_overtake_what_is_being_sent():
