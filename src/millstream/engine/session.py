@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.geometry import Geometry
@@ -19,6 +18,7 @@ from millstream.engine.inventory import RECENT, Inventory
 from millstream.engine.membership import Membership
 from millstream.engine.rearranging import Rearranging
 from millstream.engine.session_peers import SessionPeers
+from millstream.engine.session_results import SessionResults
 from millstream.engine.session_status import session_status
 from millstream.engine.shared import Shared
 from millstream.engine.status import PeerStatus, TorrentStatus
@@ -30,7 +30,6 @@ from millstream.errors import (
     RootUnavailableError,
     StorageError,
 )
-from millstream.interfaces.disk import DiskJob, DiskResult, Hash, Outcome, Read, VerifiedWrite
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.metainfo import Metainfo
@@ -38,11 +37,8 @@ from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 from millstream.storage.roots import StorageRoot
 
-# What is said of a file that is missing; of one that is too short, without a number.
-_GONE = {errno.ENOENT, errno.ENOTDIR}
 
-
-class TorrentSession(SessionPeers):
+class TorrentSession(SessionPeers, SessionResults):
     """A torrent with pieces: a membership's stage, and the machine's port.
 
     Attributes:
@@ -195,25 +191,6 @@ class TorrentSession(SessionPeers):
         if self.machine.lose(pieces):
             self._membership.changed()
             self._membership.wake()
-
-    def files_changed(self, indexes: Sequence[int]) -> None:
-        """Somebody deleted, cut or replaced these files: fetch again what is gone."""
-        if self.is_active:
-            news = self.inventory.look_again(indexes, lambda: self.machine.download.have)
-            if news:
-                self._membership.journal.files_changed([self.layout.files[i].path for i in news])
-
-    def _troubled(self, job: DiskJob, error: StorageError) -> None:
-        """The disk could not do a job: is a file gone that was there, or the disk?"""
-        if (isinstance(job, Read) and error.errno is None) or error.errno in _GONE:
-            paths = {extent.path for extent in job.extents}
-            placement = self.disk.placement
-            count = len(self.layout.files)
-            self.files_changed([i for i in range(count) if placement.path(i) in paths])
-        else:
-            # First this one, whose error names the file; then whoever it concerns besides.
-            self.fail(error)
-            self._shared.disk_watch.disk_failed(self.metainfo.info_hash, error)
 
     async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Close links, end a check, wait for what is at the disk, and keep no file open.
@@ -405,36 +382,6 @@ class TorrentSession(SessionPeers):
 
     def metadata_fetched(self, info: bytes) -> None:
         """It was known already."""
-
-    def gather(self, results: list[DiskResult]) -> None:
-        """Phase 1: the disk's results."""
-        self.disk.delivered(len(results), sum(isinstance(each.job, Read) for each in results))
-        for result in results:
-            try:
-                self._take(result)
-            except Exception as error:  # noqa: BLE001 - it is logged whole
-                # All results must be taken all the same: `stop` waits for them.
-                self._membership.broke(error)
-                if isinstance(result.job, VerifiedWrite):
-                    with suppress(KeyError):
-                        self.machine.piece_unwritten(result.job.piece)
-        self._tell_change()
-
-    def _take(self, result: DiskResult) -> None:
-        job = result.job
-        if result.error is not None and not isinstance(job, Hash):
-            self._troubled(job, result.error)
-        if isinstance(job, VerifiedWrite):
-            if result.outcome is Outcome.SUCCESS:
-                self.machine.piece_written(job.piece)
-            elif result.outcome is Outcome.HASH_MISMATCH:
-                self.machine.piece_mismatched(job.piece)
-            else:
-                self.machine.piece_unwritten(job.piece)
-        elif isinstance(job, Hash):
-            self.inventory.take(result)
-        else:
-            self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
 
     def process(self, now: float) -> bool:
         """Phase 2: what time brings about; whether this was a beat."""

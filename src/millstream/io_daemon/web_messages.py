@@ -15,9 +15,9 @@ from millstream.errors import ProtocolError
 RECEIVE_BUFFER_LENGTH = 256 << 10
 LENT_LENGTH = 64 << 10
 
-# Memory of long messages is made in this step, what most batches of our own client need, with what is
-# around their data; and of each length so many bytes are kept for those that follow.
-MEMORY_STEP = (1 << 20) + (64 << 10)
+# Memory of long messages is made in this length and its doubles: a double of 64 KiB, as long as pieces are,
+# and what is around it. So many bytes are kept for those that follow.
+LEAST_MEMORY = 68 << 10
 MAX_SPARE = 12 << 20
 
 # Masked together; a multiple of the mask's 4.
@@ -50,8 +50,6 @@ class RefusedFrameError(ProtocolError):
 class Memory:
     """What a long message lies in; it is used again when nobody holds it any more.
 
-    New memory costs more than what is received into it: the kernel makes it page by page, and empty.
-
     Args:
         view: all of it.
         spare: where it goes then.
@@ -62,7 +60,7 @@ class Memory:
 
     __slots__ = ("_holders", "_spare", "view")
 
-    def __init__(self, view: memoryview, spare: list[Memory] | None = None) -> None:
+    def __init__(self, view: memoryview, spare: SpareMemory | None = None) -> None:
         self.view = view
         self._spare = spare
         self._holders = 0
@@ -74,11 +72,40 @@ class Memory:
     def let_go(self) -> None:
         """What is in it is not needed any more, by one of those who held it."""
         self._holders -= 1
-        spare = self._spare
-        if self._holders or spare is None:
-            return
-        if (len(spare) + 1) * len(self.view) <= MAX_SPARE:
-            spare.append(self)
+        if not self._holders and self._spare is not None:
+            self._spare.put(self)
+
+
+class SpareMemory:
+    """Memory that was used: new one is made by the kernel page by page, which costs more than filling it.
+
+    Attributes:
+        length: bytes of all that is spare.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._by_length: dict[int, list[Memory]] = {}
+
+    def take(self, length: int) -> Memory:
+        """Memory that is long enough, that which was used last if there is any."""
+        whole = LEAST_MEMORY
+        while whole < length:
+            whole *= 2
+        if whole > MAX_SPARE:
+            return Memory(memoryview(bytearray(length)))
+        spare = self._by_length.get(whole)
+        if not spare:
+            return Memory(memoryview(bytearray(whole)), self)
+        self.length -= whole
+        return spare.pop()
+
+    def put(self, memory: Memory) -> None:
+        """Keep it, if there is not enough already."""
+        length = len(memory.view)
+        if self.length + length <= MAX_SPARE:
+            self.length += length
+            self._by_length.setdefault(length, []).append(memory)
 
 
 class MessageReader:
@@ -102,7 +129,7 @@ class MessageReader:
         self._take = take
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_LENGTH))
         self._begin = self._end = 0  # of what was not read yet
-        self._spare: dict[int, list[Memory]] = {}
+        self._spare = SpareMemory()
         self._long: memoryview | None = None  # a frame that is received into memory of its own
         self._memory: Memory | None = None  # that
         self._filled = 0
@@ -180,7 +207,7 @@ class MessageReader:
 
     def _begin_long(self, length: int, begin: int, mask: bytes, *, is_final: bool) -> None:
         """A long frame has memory of its own: what came of it is copied, the rest goes there."""
-        self._memory = self._memory_for(length)
+        self._memory = self._spare.take(length)
         long = self._memory.view[:length]
         there = min(length, self._end - begin)
         long[:there] = self._buffer[begin : begin + there]
@@ -197,12 +224,6 @@ class MessageReader:
         self._take_data(long, mask, memory, is_final=is_final)
         if memory is not None:
             memory.let_go()
-
-    def _memory_for(self, length: int) -> Memory:
-        """Spare memory, that which was used last, or new."""
-        whole = -(-length // MEMORY_STEP) * MEMORY_STEP
-        spare = self._spare.setdefault(whole, [])
-        return spare.pop() if spare else Memory(memoryview(bytearray(whole)), spare)
 
     def _make_room(self) -> None:
         """What has begun, and is not long, must fit in wholly."""

@@ -11,8 +11,8 @@ from millstream.adapters.native import NativeDiskQueue, NativeFileSystem
 from millstream.core.piece_set import members
 from millstream.engine.authoring import author_torrent
 from millstream.engine.checking import Checker
-from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.sources import load_metainfo
+from millstream.engine.torrent_disk import TorrentDisk
 from millstream.interfaces.disk import DiskConfig, DiskResult
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.metainfo import Metainfo

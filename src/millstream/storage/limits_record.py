@@ -57,8 +57,6 @@ class LimitsRecord:
 
 def _rates(said: Bencoded | None) -> Rates | None:
     match said:
-        case [int(download), int(upload)] if (
-            0 <= download <= MAX_RATE and 0 <= upload <= MAX_RATE
-        ):
+        case [int(download), int(upload)] if 0 <= download <= MAX_RATE and 0 <= upload <= MAX_RATE:
             return download or None, upload or None
     return None

@@ -11,7 +11,6 @@ from fakes import RecordingLink
 from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
 from millstream.core.metadata_fetch import MetadataFetch
-from millstream.core.pex import PexExchange
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import lt_donthave, ut_metadata, ut_pex
 from millstream.protocol.compact import PeerAddress

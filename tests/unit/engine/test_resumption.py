@@ -7,8 +7,8 @@ from millstream.interfaces.filesystem import FileStat
 from millstream.protocol.bitfield import piece_set
 from millstream.protocol.metainfo import FileAttribute
 from millstream.storage.claims import Claims, FileRecord
-from millstream.storage.placement import Placement
 from millstream.storage.layout import FileLayout, StoredFile
+from millstream.storage.placement import Placement
 
 PIECE = 10
 NO = FileAttribute(0)

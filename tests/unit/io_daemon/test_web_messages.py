@@ -10,8 +10,8 @@ from millstream.io_daemon.web_messages import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    LEAST_MEMORY,
     LENT_LENGTH,
-    MEMORY_STEP,
     PING,
     PONG,
     PROTOCOL_ERROR,
@@ -21,6 +21,7 @@ from millstream.io_daemon.web_messages import (
     UNSUPPORTED,
     MessageReader,
     RefusedFrameError,
+    SpareMemory,
     frame_header,
     unmask,
 )
@@ -163,12 +164,22 @@ def test_memory_that_nobody_holds_is_used_again():
 
 
 def test_so_much_memory_is_kept_at_most(monkeypatch):
-    monkeypatch.setattr(web_messages, "MAX_SPARE", 2 * MEMORY_STEP)
-    received = Received()
-    received.feed(client_frame(bytes(LENT_LENGTH + 1)) * 5)
-    for _, _, memory in received.kept:
+    monkeypatch.setattr(web_messages, "MAX_SPARE", 2 * LEAST_MEMORY)
+    spare = SpareMemory()
+    taken = [spare.take(LEAST_MEMORY) for _ in range(5)]
+    for memory in taken:
+        memory.hold()
         memory.let_go()
-    assert [len(spare) for spare in received.reader._spare.values()] == [2]
+    assert spare.length == 2 * LEAST_MEMORY
+    assert [spare.take(1) for _ in range(2)] == [taken[1], taken[0]]
+    assert spare.length == 0
+    assert spare.take(1) not in taken
+
+
+@pytest.mark.parametrize("length", [1, LEAST_MEMORY, LEAST_MEMORY + 1, 1 << 20, 4 << 20, 50 << 20])
+def test_memory_is_long_enough_and_not_much_longer(length):
+    found = len(SpareMemory().take(length).view)
+    assert length <= found <= max(2 * length, LEAST_MEMORY)
 
 
 def test_who_pauses_gets_nothing_until_it_reads():
