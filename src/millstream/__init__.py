@@ -19,6 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from millstream.adapters.daemon.address import DaemonAddress as DaemonAddress
     from millstream.core.config import SwarmConfig as SwarmConfig
     from millstream.core.config import TransferConfig as TransferConfig
     from millstream.core.file_priority import FilePriority as FilePriority
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from millstream.presets.authoring import VerifyReport as VerifyReport
     from millstream.presets.authoring import create_torrent as create_torrent
     from millstream.presets.authoring import verify_torrent as verify_torrent
+    from millstream.presets.daemon import create_daemon_engine as create_daemon_engine
     from millstream.presets.memory import create_memory_engine as create_memory_engine
     from millstream.presets.native import create_native_engine as create_native_engine
     from millstream.presets.scraping import scrape_tracker as scrape_tracker
@@ -73,6 +75,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Allocation": "millstream.interfaces.disk",
+    "DaemonAddress": "millstream.adapters.daemon.address",
     "DiskConfig": "millstream.interfaces.disk",
     "Encryption": "millstream.engine.config",
     "EncryptionConfig": "millstream.engine.config",
@@ -114,6 +117,7 @@ _HOMES = {
     "VerifyReport": "millstream.presets.authoring",
     "WebSeedState": "millstream.engine.status",
     "WebSeedStatus": "millstream.engine.status",
+    "create_daemon_engine": "millstream.presets.daemon",
     "create_memory_engine": "millstream.presets.memory",
     "create_native_engine": "millstream.presets.native",
     "create_torrent": "millstream.presets.authoring",
@@ -126,6 +130,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings and values
     "create_native_engine",
     "create_memory_engine",
+    "create_daemon_engine",
     "create_torrent",
     "verify_torrent",
     "create_tracker",
@@ -151,6 +156,7 @@ __all__ = [  # noqa: RUF022 - functions, then what they work with, then settings
     "Goals",
     "GoalAction",
     "INHERIT",
+    "DaemonAddress",
     "EngineConfig",
     "NetworkConfig",
     "TransferConfig",

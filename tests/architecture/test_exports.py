@@ -18,6 +18,7 @@ from millstream.engine import events as internal
 PUBLIC = {
     "create_native_engine",
     "create_memory_engine",
+    "create_daemon_engine",
     "create_torrent",
     "verify_torrent",
     "create_tracker",
@@ -43,6 +44,7 @@ PUBLIC = {
     "Goals",
     "GoalAction",
     "INHERIT",
+    "DaemonAddress",
     "EngineConfig",
     "NetworkConfig",
     "TransferConfig",

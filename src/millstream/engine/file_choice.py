@@ -32,7 +32,10 @@ class FileChoice:
             return cls()
         priorities = bytearray([_SKIP]) * file_count
         for index in indexes:
-            _check(index, file_count)
+            try:
+                _check(index, file_count)
+            except ConfigError as error:
+                raise ConfigError(f"select: {error}") from None
             priorities[index] = _NORMAL
         return cls(bytes(priorities))
 

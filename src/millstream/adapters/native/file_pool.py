@@ -111,15 +111,15 @@ class FilePool:
         was cut, bytes are gone that were verified. Raises FileNotFoundError.
         """
         now = time.monotonic()
-        if now < file.seen_at + SIGHT_INTERVAL:
-            return
-        file.seen_at = now
         try:
-            there, opened = self.stat(path), os.fstat(file.descriptor)
-            if not os.path.samestat(there, opened):
-                raise FileNotFoundError(errno.ENOENT, "another file is at its place")
+            opened = os.fstat(file.descriptor)
+            # Each time: the next write may make the file as long as before, with a hole in it.
             if opened.st_size < file.size:
                 raise FileNotFoundError(errno.ENOENT, "it was cut")
+            if now >= file.seen_at + SIGHT_INTERVAL:
+                if not os.path.samestat(self.stat(path), opened):
+                    raise FileNotFoundError(errno.ENOENT, "another file is at its place")
+                file.seen_at = now
         except OSError:
             self.release(path)
             raise
