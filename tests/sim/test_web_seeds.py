@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from statistics import mean
 
 import pytest
 
@@ -269,6 +270,8 @@ def test_only_selected_files_are_fetched():
 
 
 def test_several_web_seeds_share_the_work():
+    seconds = []
+
     async def story(rng):
         async with town(rng) as there:
             content = Content(rng, 16 * MIB)
@@ -279,9 +282,12 @@ def test_several_web_seeds_share_the_work():
             check(files, content)
             assert all(status.downloaded > 4 * MIB for status in torrent.web_seeds())
             assert sum(status.downloaded for status in torrent.web_seeds()) == 16 * MIB
-            assert now() < 1.6 * 16 / 3  # each has MAX_RUNS connections, and one is the last to end
+            seconds.append(now())
 
-    run_virtual(story, seed=4)
+    # Who gets the last run is chance, and so is the end of one story.
+    for seed in range(1, 9):
+        run_virtual(story, seed=seed)
+    assert mean(seconds) < 1.4 * 16 / 3  # each has MAX_RUNS connections
 
 
 def test_web_seeds_and_peers_together():
