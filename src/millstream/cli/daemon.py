@@ -107,8 +107,8 @@ def daemon(
 ) -> None:
     """Run an engine in the foreground until Ctrl-C, SIGTERM or `POST /shutdown`.
 
-    It is told what to do by `millstream add`, `list`, `show`, `pause`, `resume`, `remove` and
-    `limits`, or by any program over HTTP. Torrents of the last run go on where they were.
+    It is told what to do by `millstream add`, `list`, `pause`, `move` and the other commands that
+    speak of the daemon, or by any program over HTTP. Torrents of the last run go on where they were.
 
     The settings may name folders to watch, and programs and web addresses to tell of what happens
     (`millstream settings watch hooks webhooks`). SIGHUP has the settings read again. Options go

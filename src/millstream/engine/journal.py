@@ -75,7 +75,7 @@ class Journal:
             case events.FilesRenamed():
                 count, some = len(event.paths), list(event.paths.values())[:MAX_FILES_NAMED]
                 _DISK.bind(torrent=self._info_hash).info(
-                    "%d files renamed: %s", count, ", ".join(some)
+                    "%d file%s renamed: %s", count, "s"[count == 1 :], ", ".join(some)
                 )
 
     # The life of a torrent.

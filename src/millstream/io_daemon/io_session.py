@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from millstream.errors import MalformedFrameError, NetworkError
@@ -115,13 +114,17 @@ class IoSession:
             deadline.cancel()
             self._free()
             self._outbox.close()
-            with suppress(Exception):
+            try:
                 async with asyncio.timeout(LAST_WORDS_TIME):
                     await sending
+            except Exception as error:  # noqa: BLE001 - it ends in any case
+                _LOG.debug("a client of /io was not sent all that waited: %r", error)
             sending.cancel()
-            with suppress(Exception):
+            try:
                 async with asyncio.timeout(GOODBYE_TIME):
                     await web_socket.close(NORMAL if code is None else code, why)
+            except Exception as error:  # noqa: BLE001 - it ends in any case
+                _LOG.debug("a client of /io did not say goodbye: %r", error)
             web_socket.abort()
 
     def end(self, code: int | None, why: str = "") -> None:

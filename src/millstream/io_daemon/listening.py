@@ -1,4 +1,4 @@
-"""Listening sockets, at an address and at a path."""
+"""A listening socket at a path."""
 
 from __future__ import annotations
 
@@ -9,22 +9,6 @@ import stat
 from pathlib import Path
 
 from millstream.errors import NetworkError
-
-
-def bind_tcp(host: str, port: int, backlog: int) -> socket.socket:
-    """Listen at an address; raises NetworkError."""
-    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((host, port))
-        opened.listen(backlog)
-    except OSError as error:
-        opened.close()
-        raise NetworkError(
-            f"the io-daemon cannot listen at {host} port {port}: {error.strerror or error}"
-        ) from error
-    return opened
 
 
 def bind_unix(path: Path, backlog: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,9 @@ from aiohttp import web
 from millstream.errors import ConfigError
 from millstream.http_server.bounded import BoundedServer
 from millstream.http_server.gate import RequestGate, bearer_token
+from millstream.http_server.listening import bind_tcp
 from millstream.http_server.refusal import Refusal
+from millstream.http_server.running import run_server
 from millstream.io_daemon.config import IoDaemonConfig
 from millstream.io_daemon.cors import answer_headers, preflight_headers
 from millstream.io_daemon.counters import Counters
@@ -24,7 +27,7 @@ from millstream.io_daemon.http_files import HttpFiles
 from millstream.io_daemon.io_server import IoServer, roots_view
 from millstream.io_daemon.lent_files import LentFiles
 from millstream.io_daemon.lent_roots import LentRoots
-from millstream.io_daemon.listening import bind_tcp, bind_unix, remove_unix
+from millstream.io_daemon.listening import bind_unix, remove_unix
 from millstream.io_daemon.network_interfaces import network_interfaces
 from millstream.io_daemon.parent import ParentWatch
 from millstream.io_daemon.rpc_info import Profile, read_profile
@@ -163,16 +166,19 @@ class IoDaemon:
             lingering_time=LINGERING_TIME,
             max_header_length=MAX_HEADER_LENGTH,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
-        await self._runner.setup()
-        if config.host is not None:
-            opened = bind_tcp(config.host, config.port, MAX_CONNECTIONS)
-            self._port = opened.getsockname()[1]
-            await web.SockSite(self._runner, opened).start()
-        if config.unix_socket is not None:
-            opened = bind_unix(Path(config.unix_socket), MAX_CONNECTIONS)
-            self._unix_socket = Path(config.unix_socket)
-            await web.SockSite(self._runner, opened).start()
+        with ExitStack() as closing:
+            sockets = []
+            if config.host is not None:
+                failing = "the io-daemon cannot listen"
+                opened = bind_tcp(config.host, config.port, MAX_CONNECTIONS, failing)
+                sockets.append(closing.enter_context(opened))
+                self._port = opened.getsockname()[1]
+            if config.unix_socket is not None:
+                opened = bind_unix(Path(config.unix_socket), MAX_CONNECTIONS)
+                sockets.append(closing.enter_context(opened))
+                self._unix_socket = Path(config.unix_socket)
+            closing.pop_all()
+        self._runner = await run_server(server, sockets, SHUTDOWN_TIME)
 
     async def _close(self) -> None:
         if self._parent is not None:
@@ -181,8 +187,9 @@ class IoDaemon:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-            if self._unix_socket is not None:
-                remove_unix(self._unix_socket)
+        if self._unix_socket is not None:
+            remove_unix(self._unix_socket)
+            self._unix_socket = None
         self._calls.close()
         await self._batches.close()
 

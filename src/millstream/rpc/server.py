@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import socket
 from types import TracebackType
 from typing import Self
 
 from aiohttp import WSMsgType, web
 
 from millstream import EngineConfig, __version__
-from millstream.errors import MillstreamError, NetworkError
+from millstream.errors import MillstreamError
 from millstream.http_server.bounded import BoundedServer
 from millstream.http_server.fields import parse_json
+from millstream.http_server.listening import bind_tcp, url_host
 from millstream.http_server.request_body import read_body
+from millstream.http_server.running import run_server
 from millstream.logging.components import ROOT
 from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
@@ -84,10 +84,7 @@ class ControlServer:
     async def __aenter__(self) -> Self:
         """Listen; raises NetworkError if it cannot."""
         self._keep_log()
-        opened: socket.socket | None = None
         try:
-            opened = _bind(self.config)
-            self._port = opened.getsockname()[1]
             server = BoundedServer(
                 self._respond,
                 _HTTP_LOG,
@@ -98,12 +95,11 @@ class ControlServer:
                 lingering_time=1.0,
                 max_header_length=MAX_HEADER_LENGTH,
             )
-            self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
-            await self._runner.setup()
-            await web.SockSite(self._runner, opened).start()
+            config, failing = self.config, "cannot listen for control"
+            opened = bind_tcp(config.host, config.port, MAX_CONNECTIONS, failing)
+            self._port = opened.getsockname()[1]
+            self._runner = await run_server(server, [opened], SHUTDOWN_TIME)
         except BaseException:
-            if opened is not None:
-                opened.close()
             await self._close()
             raise
         return self
@@ -124,8 +120,7 @@ class ControlServer:
     @property
     def url(self) -> str:
         """Where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.config.host, self.config.host)  # noqa: S104 - not bound here
-        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+        return f"http://{url_host(self.config.host)}:{self._port}"
 
     async def start_engine(self) -> None:
         """Start the engine as the server's own settings say. Raises what `Control.start` raises."""
@@ -137,8 +132,10 @@ class ControlServer:
 
     async def _close(self) -> None:
         for listener in list(self._listeners):
-            with contextlib.suppress(Exception):
+            try:
                 await listener.close(code=1001, message=b"the server ends")
+            except Exception as error:  # noqa: BLE001 - the others are to hear of it, too
+                _LOG.debug("a listener of /events was not told of the end: %r", error)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -255,21 +252,3 @@ def _json(status: int, body: Json) -> web.Response:
 
 def _dumps(body: Json) -> str:
     return json.dumps(body, separators=(",", ":"))
-
-
-def _bind(config: ControlConfig) -> socket.socket:
-    """A listening socket; raises NetworkError."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        opened.setblocking(False)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((config.host, config.port))
-        opened.listen(MAX_CONNECTIONS)
-    except OSError as error:
-        opened.close()
-        raise NetworkError(
-            f"cannot listen for control at {config.host} port {config.port}: "
-            f"{error.strerror or error}"
-        ) from error
-    return opened

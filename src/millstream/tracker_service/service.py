@@ -11,6 +11,8 @@ from typing import Self
 
 from aiohttp import web
 
+from millstream.http_server.listening import url_host
+from millstream.http_server.running import run_server
 from millstream.protocol.infohash import InfoHash
 from millstream.tracker.announce import ScrapeEntry
 from millstream.tracker.connection_id import SECRET_LENGTH, ConnectionIds
@@ -19,7 +21,7 @@ from millstream.tracker.registry import Registry
 from millstream.tracker.udp_tracker import UdpTracker
 from millstream.tracker_service.config import TrackerServiceConfig
 from millstream.tracker_service.http import HttpServer
-from millstream.tracker_service.sockets import BoundSockets, bind_sockets, url_host
+from millstream.tracker_service.sockets import BoundSockets, bind_sockets
 from millstream.tracker_service.udp import UdpServer
 
 # Seconds after which peers that are gone are looked for though nobody announces.
@@ -147,10 +149,7 @@ class TrackerService:
     async def _serve(self, sockets: BoundSockets) -> None:
         loop = asyncio.get_running_loop()
         server = HttpServer(self._http, self.config, loop.time)
-        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
-        await self._runner.setup()
-        for opened in sockets.streams:
-            await web.SockSite(self._runner, opened).start()
+        self._runner = await run_server(server, sockets.streams, SHUTDOWN_TIME)
         for opened in sockets.datagrams:
             transport, _ = await loop.create_datagram_endpoint(
                 lambda: UdpServer(self._udp, loop.time), sock=opened

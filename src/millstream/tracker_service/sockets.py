@@ -76,12 +76,6 @@ def client_host(host: str) -> str:
     return host.removeprefix("::ffff:") if "." in host else host
 
 
-def url_host(host: str) -> str:
-    """An address to reach a bound one by from this machine, as a URL has it."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-    return f"[{reachable}]" if ":" in reachable else reachable
-
-
 def _bind_all(bound: BoundSockets, hosts: Sequence[str], *, http: bool, udp: bool) -> str:
     """Bind every host; says what the last one lacked. Raises OSError where one is taken."""
     failure = ""

@@ -34,7 +34,8 @@ async def test_without_a_terminal_there_are_none(monkeypatch):
 
 
 async def test_keys_of_a_terminal_and_the_terminal_as_it_was(monkeypatch):
-    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    pty = pytest.importorskip("pty", reason="there is no pty on this platform")
+    termios = pytest.importorskip("termios", reason="there is no termios on this platform")
     keyboard, terminal = pty.openpty()
     pressed = asyncio.Queue()
     with os.fdopen(keyboard, "wb", buffering=0) as keys, os.fdopen(terminal) as stdin:

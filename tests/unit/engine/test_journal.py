@@ -57,6 +57,8 @@ def told(caplog):
             [("disk", "ERROR", "failed: /x: full")],
         ),
         (events.TorrentFailed(MillstreamError("no")), [("torrent", "ERROR", "failed: no")]),
+        (events.FilesRenamed({3: "a/b"}), [("disk", "INFO", "1 file renamed: a/b")]),
+        (events.FilesRenamed({0: "a", 1: "b"}), [("disk", "INFO", "2 files renamed: a, b")]),
     ],
 )
 def test_events_are_told(told, event, expected):

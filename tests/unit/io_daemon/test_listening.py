@@ -6,16 +6,7 @@ import stat
 import pytest
 
 from millstream.errors import NetworkError
-from millstream.io_daemon.listening import bind_tcp, bind_unix, remove_unix
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_port(host):
-    with bind_tcp(host, 0, 5) as listening:
-        port = listening.getsockname()[1]
-        assert port
-        with pytest.raises(NetworkError, match=f"port {port}"):
-            bind_tcp(host, port, 5)
+from millstream.io_daemon.listening import bind_unix, remove_unix
 
 
 def test_a_path_is_for_this_user_alone(tmp_path):

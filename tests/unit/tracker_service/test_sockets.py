@@ -6,7 +6,7 @@ import pytest
 
 from millstream.errors import NetworkError
 from millstream.tracker_service import sockets
-from millstream.tracker_service.sockets import bind_sockets, client_host, url_host
+from millstream.tracker_service.sockets import bind_sockets, client_host
 
 
 @pytest.fixture
@@ -106,16 +106,3 @@ def test_failing_closes_what_was_opened(bind, monkeypatch):
 )
 def test_client_host(name, host):
     assert client_host(name) == host
-
-
-@pytest.mark.parametrize(
-    ("host", "named"),
-    [
-        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - not bound
-        ("::", "[::1]"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("fd00::1", "[fd00::1]"),
-    ],
-)
-def test_url_host(host, named):
-    assert url_host(host) == named
