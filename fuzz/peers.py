@@ -24,6 +24,7 @@ from millstream.core.peer import MAX_RELEASED, Peer
 from millstream.core.pex import MAX_HEARD
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
+from millstream.core.transfer import Transfer
 from millstream.core.upload_queue import Run
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages, ut_metadata, ut_pex
@@ -190,7 +191,7 @@ class World:
         self.machine.checked(HAVE)
         for early in list(self.peers.values()):
             if isinstance(early, MetadataPeer):
-                peer = early.grow(self.machine, GEOMETRY, self.config)
+                peer = early.grow(self.machine.transfer, GEOMETRY, self.config)
                 self.peers[peer.id] = peer
                 self.machine.add_peer(peer, greeted=True)
                 try:
@@ -209,7 +210,7 @@ class World:
                 identity,
                 address,
                 link,
-                self.machine,
+                self.machine.transfer,
                 GEOMETRY,
                 self.config,
                 peer_id=bytes(20),
@@ -288,7 +289,9 @@ class World:
             self.link(identity).close("the end")
         self._tick()
         self.check()
-        assert not any(self.machine.download.availability.of(piece) for piece in range(COUNT))
+        assert not any(
+            self.machine.transfer.download.availability.of(piece) for piece in range(COUNT)
+        )
         assert not self.exchange.has_peers
 
     # What the peer says.
@@ -390,7 +393,7 @@ class World:
 
     def check(self) -> None:
         """Books agree, and what peers can make us hold is bounded."""
-        self.machine.download.active.check_invariant()
+        self.machine.transfer.download.active.check_invariant()
         assert self.machine.peers.keys() <= self.peers.keys()
         for peer in self.peers.values():
             if isinstance(peer, Peer):
@@ -409,6 +412,9 @@ class World:
             assert all(len(partner.heard) <= MAX_HEARD for partner in partners.values())
 
     # core.torrent.TorrentPort
+
+    def transfer_made(self, transfer: Transfer) -> None:
+        """Nothing limits it."""
 
     def write_piece(self, piece: ActivePiece) -> None:
         """Keep it for `_disk`."""
@@ -431,7 +437,7 @@ class World:
 
     def serve(self, peer: Peer, run: Run) -> None:
         """It is read and sent at once."""
-        self.machine.upload.served(peer, run)
+        self.machine.transfer.upload.served(peer, run)
 
     # core.extension_exchange.ExtensionPort
 

@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 import millstream
+import millstream.logging
 from millstream import events
 from millstream.engine import engine_events
 from millstream.engine import events as internal
@@ -85,8 +86,9 @@ def test_a_public_name_is_there_and_documented(name):
     assert name in dir(millstream)
 
 
-def test_static_tools_see_the_same_names_at_the_same_places():
-    tree = ast.parse(Path(millstream.__file__).read_text(encoding="utf-8"))
+def names_for_static_tools(package):
+    """What a package exports by `__getattr__`, as its `if TYPE_CHECKING:` has it, and from where."""
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
     [checking] = [
         node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
     ]
@@ -96,8 +98,19 @@ def test_static_tools_see_the_same_names_at_the_same_places():
         for name in node.names:
             assert name.asname == name.name, "`X as X` says that it is exported"
             seen[name.name] = node.module
+    return seen
+
+
+def test_static_tools_see_the_same_names_at_the_same_places():
+    seen = names_for_static_tools(millstream)
     assert seen == millstream._HOMES
     assert {*seen, "__version__"} == PUBLIC
+
+
+def test_static_tools_see_the_same_listeners_to_the_log():
+    seen = names_for_static_tools(millstream.logging)
+    assert seen == millstream.logging._HOMES
+    assert set(seen) < set(millstream.logging.__all__) <= set(dir(millstream.logging))
 
 
 def test_every_event_is_public():
@@ -111,6 +124,8 @@ def test_every_event_is_public():
 def test_other_names_are_not_there():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = millstream.no_such_name
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = millstream.logging.no_such_name
 
 
 def test_asking_for_the_version_does_not_load_the_engine():

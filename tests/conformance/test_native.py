@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,9 @@ from millstream.adapters.native import (
     NativeFileSystem,
     NativeNetwork,
 )
+from millstream.errors import StorageError
 from millstream.interfaces.disk import DiskConfig
+from millstream.interfaces.filesystem import FileStat
 from millstream.protocol.rc4 import Rc4
 from millstream.testing import (
     CryptographyConformance,
@@ -86,6 +89,16 @@ class TestNativeFileSystem(InDirectory, FileSystemConformance):
     async def open_filesystem(self) -> AsyncIterator[FileSystemUnderTest]:
         with another_disk(self.path) as apart:
             yield FileSystemUnderTest(NativeFileSystem(), str(self.path), self.put, self.get, apart)
+
+    async def test_a_file_that_cannot_be_flushed_is_told_in_its_place(self) -> None:
+        async with self.open_filesystem() as place:
+            place.put("a", b"1")
+            found, failure, nothing = await place.files.sync(place.root, ["a", "b" * 300, "c"])
+            assert isinstance(found, FileStat)
+            assert isinstance(failure, StorageError)
+            assert failure.errno == errno.ENAMETOOLONG
+            assert failure.path == f"{place.root}/{'b' * 300}"
+            assert nothing is None
 
 
 class TestNativeDiskQueue(InDirectory, DiskQueueConformance):

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import random
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,11 @@ import pytest
 from millstream import InfoHash, PeerAddress
 from millstream.adapters.native import NativeNetwork
 from millstream.adapters.native.http import NativeHttp
+from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.announcing import Announcing
+from millstream.engine.journal import Journal
+from millstream.engine.tracker_access import TrackerAccess
+from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import NetworkError, TrackerError
 from millstream.presets.scraping import scrape_tracker
 from millstream.protocol.bencode import encode
@@ -80,20 +84,34 @@ class UdpTracker:
 class Torrent:
     def __init__(self, http: NativeHttp, config: TrackerConfig, *tiers: list[str]) -> None:
         self.peers: list[PeerAddress] = []
-        self.announcing = Announcing(
-            info_hash=HASH,
-            tiers=tiers,
+        self.info_hash = HASH
+        self.journal = Journal(HASH)
+        self.progress_told = (0, 0, 1)
+        rng = random.Random(1)
+        self.udp = UdpTrackers(NativeNetwork(), rng, config)
+        access = TrackerAccess(
             peer_id=b"-ML0100-abcdefghijkl",
             key=1,
             port=lambda: 6881,
-            counters=lambda: (0, 0, 1),
+            families=lambda: (4, 6),
             http=http,
-            network=NativeNetwork(),
-            rng=random.Random(1),
+            udp=self.udp,
+            turns=AnnounceTurns(),
+            rng=rng,
             config=config,
-            deliver=self.peers.extend,
         )
+        self.announcing = Announcing(self, tiers, access)
         self.announcing.start()
+
+    def tracker_named(self, peers: Sequence[PeerAddress]) -> None:
+        self.peers.extend(peers)
+
+    def external_ip_told(self, host: str) -> None:
+        """Nobody asks for it here."""
+
+    async def stop(self) -> None:
+        await self.announcing.stop()
+        self.udp.close()
 
     async def until(self, condition: Callable[[TrackerStatus], bool]) -> TrackerStatus:
         async with asyncio.timeout(10):
@@ -125,7 +143,7 @@ async def announce(http) -> AsyncIterator[Callable[..., Torrent]]:
 
     yield start
     for torrent in torrents:
-        await torrent.announcing.stop()
+        await torrent.stop()
 
 
 async def test_an_http_tracker(announce):

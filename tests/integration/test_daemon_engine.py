@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import own_certificate
 
 from millstream import Engine, EngineConfig, LimitsConfig, Torrent
 from millstream.adapters.daemon import (
@@ -33,7 +34,6 @@ from millstream.protocol.infohash import InfoHash
 from millstream.storage.roots import StorageRoot
 from millstream.testing.conformance_waiting import until
 
-from .certificates import own_certificate
 from .conftest import LOOPBACK, Share, StartEngine, make_share
 from .lending import Lender, lending, slow_way
 from .raw_web import RawWeb, response

@@ -8,7 +8,6 @@ import random
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,12 +17,11 @@ from millstream.events import PieceFailed
 from millstream.testing.content import multi_file_torrent
 
 from .conftest import LOOPBACK, StartEngine
+from .directories import names, on_another_disk, tree, write
 
 KILLS = int(os.environ.get("MILLSTREAM_KILLS", "14"))
 PROGRAM = Path(__file__).with_name("killed_move.py")
 
-# On Linux a file system of its own, so that files can go from one to another.
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
 PIECE_LENGTH = 1 << 18
 SIZES = [9_000_000, 70_001, 0, 16_000_000, 5, 3_000_000]
@@ -34,10 +32,8 @@ def new(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     if request.param == "same disk":
         yield tmp_path / "new"
         return
-    if not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system at /dev/shm")
-    with TemporaryDirectory(dir=SHARED_MEMORY) as path:
-        yield Path(path) / "new"
+    with on_another_disk(tmp_path) as directory:
+        yield directory / "new"
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +46,6 @@ def contents() -> dict[str, bytes]:
 def torrent_file(contents: dict[str, bytes]) -> bytes:
     files = [(tuple(path.split("/")[1:]), data) for path, data in contents.items()]
     return multi_file_torrent("t", files, PIECE_LENGTH)
-
-
-def write(root: Path, contents: dict[str, bytes]) -> Path:
-    for path, data in contents.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(data)
-    return root
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if not path.is_dir()
-    }
-
-
-def names(root: Path) -> list[str]:
-    """Of all that is there, directories included."""
-    return sorted(path.name for path in root.rglob("*"))
 
 
 async def serve(start_engine: StartEngine, root: Path, torrent_file: bytes, rate: int) -> Engine:

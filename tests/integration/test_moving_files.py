@@ -7,7 +7,6 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,8 +20,8 @@ from millstream.storage.placement import Placement
 from millstream.storage.relocation import Relocation
 from millstream.testing.content import layout_of
 
-# On Linux a file system of its own, so that files can go from one to another.
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+from .directories import names, on_another_disk, tree, write
+
 PARTS = ".0123.parts"
 CONTENT = {"d/a": b"aaaa", "d/s/b": b"b" * 100_000, "d/s/Ünïcødé 🎵": b"", PARTS: b"parts"}
 MOVE = [Transfer("from", "to", "via")]
@@ -40,28 +39,8 @@ def new(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     if request.param == "same disk":
         yield tmp_path / "new"
         return
-    if not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system at /dev/shm")
-    with TemporaryDirectory(dir=SHARED_MEMORY) as path:
-        yield Path(path) / "new"
-
-
-def write(root: Path, content: dict[str, bytes]) -> None:
-    for path, data in content.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(data)
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if not path.is_dir()
-    }
-
-
-def names(root: Path) -> list[str]:
-    return sorted(path.name for path in root.rglob("*"))
+    with on_another_disk(tmp_path) as directory:
+        yield directory / "new"
 
 
 def place(root: Path) -> Placement:

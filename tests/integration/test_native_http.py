@@ -12,6 +12,7 @@ import zlib
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.certificates import own_certificate
 
 from millstream.adapters.native import http_guard
 from millstream.adapters.native.http import NativeHttp
@@ -19,7 +20,6 @@ from millstream.adapters.native.resolver import MAX_LOOKUPS, Resolver
 from millstream.errors import HttpError, NetworkError
 from millstream.interfaces.http import HttpRequest, HttpResponse
 
-from .certificates import own_certificate
 from .raw_web import RawWeb, response
 
 MIB = 1 << 20

@@ -7,6 +7,8 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from millstream import create_torrent
+
 # Files that cross the borders of 16 KiB pieces in every way: shorter than a block, exactly a
 # block, a block and a byte, several pieces, and next to nothing.
 CROSSING_SIZES = (1, 16384, 16383, 16385, 70_001, 5, 40_000, 32_768, 12_345, 9)
@@ -36,6 +38,11 @@ class Tree:
             full.parent.mkdir(parents=True, exist_ok=True)
             full.write_bytes(rng.randbytes(size))
         return root
+
+    async def share(self, root: Path, piece_length: int) -> tuple[Path, bytes]:
+        """Write the files below `root`; returns `root`, and a torrent of them."""
+        self.write(root)
+        return root, await create_torrent(root / self.name, piece_length=piece_length)
 
 
 def single_file(size: int, name: str = "single.bin") -> Tree:

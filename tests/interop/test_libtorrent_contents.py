@@ -70,8 +70,7 @@ async def test_millstream_seeds(
     libtorrent: StartLibtorrent,
     millstream: StartMillstream,
 ) -> None:
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=piece_length)
+    seeded, data = await tree.share(tmp_path / "seeded", piece_length)
     engine = await millstream(seeded)
     torrent = await engine.add(data)
     await torrent.wait_complete()

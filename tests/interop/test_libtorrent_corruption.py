@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream import PeerAddress, TorrentState, create_torrent
+from millstream import PeerAddress, TorrentState
 from millstream.events import PeerBanned, PeerConnected, PieceFailed, PieceVerified
 
 from .conftest import StartLibtorrent, StartMillstream
@@ -34,8 +34,7 @@ async def test_corrupt_seeder_beside_a_good_one(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
     tree = single_file(PIECES * PIECE_LENGTH)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    seeded, data = await tree.share(tmp_path / "seeded", PIECE_LENGTH)
     # The good one is slow, so that the bad one gets to send something.
     good = libtorrent(data, seeded, upload_limit=128 << 10)
     bad = libtorrent(data, rotten_copy(tree, tmp_path / "rotten", PIECE_LENGTH), trusting=True)
@@ -82,8 +81,7 @@ async def test_corrupt_seeder_alone(
     every: int, tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
     tree = single_file(PIECES * PIECE_LENGTH)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    _, data = await tree.share(tmp_path / "seeded", PIECE_LENGTH)
     bad = libtorrent(data, rotten_copy(tree, tmp_path / "rotten", every), trusting=True)
     await bad.wait_complete()
     engine = await millstream(tmp_path / "leeched")
@@ -106,8 +104,7 @@ async def test_banned_seeder_does_not_get_in_by_itself(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
     tree = single_file(PIECES * PIECE_LENGTH)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    _, data = await tree.share(tmp_path / "seeded", PIECE_LENGTH)
     rotten = rotten_copy(tree, tmp_path / "rotten", PIECE_LENGTH)
     bad = libtorrent(data, rotten, trusting=True)
     await bad.wait_complete()
@@ -131,8 +128,7 @@ async def test_good_pieces_of_a_corrupt_seeder_are_kept(
 ) -> None:
     """Only the last piece is rotten, and what was good before it stays."""
     tree = single_file(PIECES * PIECE_LENGTH)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    seeded, data = await tree.share(tmp_path / "seeded", PIECE_LENGTH)
     rotten = tree.write(tmp_path / "rotten")
     whole = bytearray((rotten / tree.name).read_bytes())
     whole[-1] ^= 0xFF
@@ -159,8 +155,7 @@ async def test_corrupt_millstream_is_found_out_by_libtorrent(
 ) -> None:
     """The other way round: `seed_mode` trusts its files, and the leech does not."""
     tree = single_file(PIECES * PIECE_LENGTH)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    seeded, data = await tree.share(tmp_path / "seeded", PIECE_LENGTH)
     rotten = await millstream(rotten_copy(tree, tmp_path / "rotten", PIECE_LENGTH))
     bad = await rotten.add(data, seed_mode=True)
     leech = libtorrent(data, tmp_path / "leeched")

@@ -7,7 +7,6 @@ from pathlib import Path
 import libtorrent as lt
 import pytest
 
-from millstream import create_torrent
 from millstream.engine.config import Encryption, EncryptionConfig, PayloadEncryption
 from millstream.engine.link import Link
 
@@ -103,23 +102,28 @@ def settings(policy: int, level: int, prefer_rc4: bool) -> dict[str, object]:
 
 @pytest.mark.parametrize("seeds", [True, False], ids=["libtorrent seeds", "libtorrent leeches"])
 @pytest.mark.parametrize(
-    ("ours", "policy", "level", "prefer_rc4", "kind"), LIBTORRENT_CONNECTS, ids=name
+    ("connects", "ours", "policy", "level", "prefer_rc4", "kind"),
+    [
+        *(("libtorrent connects", *case) for case in LIBTORRENT_CONNECTS),
+        *(("millstream connects", *case) for case in MILLSTREAM_CONNECTS),
+    ],
+    ids=name,
 )
-async def test_libtorrent_connects(
+async def test_how_a_connection_is_hidden(
     tmp_path: Path,
     libtorrent: StartLibtorrent,
     millstream: StartMillstream,
     greeted: list[str],
     seeds: bool,
+    connects: str,
     ours: EncryptionConfig,
     policy: int,
     level: int,
     prefer_rc4: bool,
     kind: str,
 ) -> None:
-    tree = single_file(300 * KIB)
-    seeded, leeched = tree.write(tmp_path / "seeded"), tmp_path / "leeched"
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await single_file(300 * KIB).share(tmp_path / "seeded", 32 * KIB)
+    leeched = tmp_path / "leeched"
     engine = await millstream(leeched if seeds else seeded, encryption=ours)
     torrent = await engine.add(data)
     await torrent.wait_checked()
@@ -128,40 +132,10 @@ async def test_libtorrent_connects(
     )
     await other.wait_checked()
 
-    other.connect(engine.listen_port)
-
-    await (torrent if seeds else other).wait_complete()
-    assert greeted == [kind]
-    other.close()
-    assert_same_files(seeded, leeched)
-
-
-@pytest.mark.parametrize("seeds", [True, False], ids=["libtorrent seeds", "libtorrent leeches"])
-@pytest.mark.parametrize(
-    ("ours", "policy", "level", "prefer_rc4", "kind"), MILLSTREAM_CONNECTS, ids=name
-)
-async def test_millstream_connects(
-    tmp_path: Path,
-    libtorrent: StartLibtorrent,
-    millstream: StartMillstream,
-    greeted: list[str],
-    seeds: bool,
-    ours: EncryptionConfig,
-    policy: int,
-    level: int,
-    prefer_rc4: bool,
-    kind: str,
-) -> None:
-    tree = single_file(300 * KIB)
-    seeded, leeched = tree.write(tmp_path / "seeded"), tmp_path / "leeched"
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
-    other = libtorrent(
-        data, seeded if seeds else leeched, settings=settings(policy, level, prefer_rc4)
-    )
-    await other.wait_checked()
-
-    engine = await millstream(leeched if seeds else seeded, encryption=ours)
-    torrent = await engine.add(data, peers=[other.address])
+    if connects == "libtorrent connects":
+        other.connect(engine.listen_port)
+    else:
+        torrent.add_peer(other.address)
 
     await (torrent if seeds else other).wait_complete()
     assert greeted == [kind]
@@ -178,9 +152,7 @@ async def test_no_way_to_meet(
     ours: EncryptionConfig,
     policy: int,
 ) -> None:
-    tree = single_file(300 * KIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await single_file(300 * KIB).share(tmp_path / "seeded", 32 * KIB)
     engine = await millstream(seeded, encryption=ours)
     torrent = await engine.add(data)
     await torrent.wait_checked()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream import Metainfo, create_torrent
+from millstream import Metainfo
 
 from .conftest import StartLibtorrent, StartMillstream
 from .contents import Tree, assert_same_files, files_below, files_crossing_borders, single_file
@@ -83,9 +83,7 @@ async def test_ipv6(
     libtorrent: StartLibtorrent,
     millstream: StartMillstream,
 ) -> None:
-    tree = single_file(5 * PIECE_LENGTH + 1)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    seeded, data = await single_file(5 * PIECE_LENGTH + 1).share(tmp_path / "seeded", PIECE_LENGTH)
     theirs = libtorrent(data, tmp_path / ("seeded" if libtorrent_seeds else "leeched"), host="::1")
     await theirs.wait_checked()
     engine = await millstream(tmp_path / ("leeched" if libtorrent_seeds else "seeded"), host="::1")
@@ -113,9 +111,7 @@ async def test_libtorrent_with_its_own_ideas_of_encryption_and_utp(
     millstream: StartMillstream,
 ) -> None:
     """Whoever connects: its first tries, by uTP and encrypted, fail, and it falls back to TCP."""
-    tree = single_file(5 * PIECE_LENGTH + 1)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=PIECE_LENGTH)
+    seeded, data = await single_file(5 * PIECE_LENGTH + 1).share(tmp_path / "seeded", PIECE_LENGTH)
     theirs = libtorrent(data, tmp_path / ("seeded" if libtorrent_seeds else "leeched"), stock=True)
     await theirs.wait_checked()
     engine = await millstream(tmp_path / ("leeched" if libtorrent_seeds else "seeded"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from millstream import Torrent, TorrentState, create_torrent
+from millstream import Torrent, TorrentState
 from millstream.events import PeerDisconnected, PieceVerified
 
 from .conftest import StartLibtorrent, StartMillstream
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(60)]
 
 KIB = 1024
 MIB = 1024 * KIB
+HALF = 32 * 16 * KIB
 # Slow enough that a seeder is still at it when its leech has half.
 CRAWL = 2 * MIB
 
@@ -35,12 +37,29 @@ def blank(path: Path, begin: int, end: int) -> None:
         file.write(bytes(end - begin))
 
 
+class Split(NamedTuple):
+    """A file, a torrent of it, and two directories that have half of it each: 32 pieces."""
+
+    whole: Path
+    data: bytes
+    halves: tuple[Path, Path]
+
+
+@pytest.fixture
+async def split(tmp_path: Path) -> Split:
+    tree = single_file(2 * HALF)
+    whole, data = await tree.share(tmp_path / "seeded", 16 * KIB)
+    halves = tmp_path / "half-0", tmp_path / "half-1"
+    for number, half in enumerate(halves):
+        shutil.copytree(whole, half)
+        blank(half / tree.name, (1 - number) * HALF, (2 - number) * HALF)
+    return Split(whole, data, halves)
+
+
 async def test_libtorrent_seeder_goes_away_half_way_and_comes_back(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = single_file(2 * MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await single_file(2 * MIB).share(tmp_path / "seeded", 32 * KIB)
     seeder = libtorrent(data, seeded, upload_limit=CRAWL)
     await seeder.wait_complete()
     engine = await millstream(tmp_path / "leeched")
@@ -64,9 +83,7 @@ async def test_libtorrent_seeder_goes_away_half_way_and_comes_back(
 async def test_millstream_seeder_goes_away_half_way_and_comes_back(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = single_file(2 * MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await single_file(2 * MIB).share(tmp_path / "seeded", 32 * KIB)
     engine = await millstream(seeded)
     port = engine.listen_port
     torrent = await engine.add(data)
@@ -89,71 +106,49 @@ async def test_millstream_seeder_goes_away_half_way_and_comes_back(
 
 
 async def test_two_libtorrent_seeders_with_half_each(
-    tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
+    tmp_path: Path, split: Split, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = single_file(64 * 16 * KIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=16 * KIB)
-    halves = []
-    for number in range(2):
-        own = tmp_path / f"half-{number}"
-        shutil.copytree(seeded, own)
-        blank(own / tree.name, (1 - number) * 32 * 16 * KIB, (2 - number) * 32 * 16 * KIB)
-        halves.append(libtorrent(data, own))
+    halves = [libtorrent(split.data, half) for half in split.halves]
     for half in halves:
         await half.wait_checked()
         half.want_nothing_more()
     assert [sum(half.pieces) for half in halves] == [32, 32]
 
     engine = await millstream(tmp_path / "leeched")
-    torrent = await engine.add(data, peers=[half.address for half in halves])
+    torrent = await engine.add(split.data, peers=[half.address for half in halves])
     await torrent.wait_complete()
 
-    assert_same_files(seeded, tmp_path / "leeched")
+    assert_same_files(split.whole, tmp_path / "leeched")
 
 
 async def test_two_libtorrent_halves_are_made_whole_through_millstream(
-    tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
+    tmp_path: Path, split: Split, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = single_file(64 * 16 * KIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=16 * KIB)
-    halves = []
-    for number in range(2):
-        own = tmp_path / f"half-{number}"
-        shutil.copytree(seeded, own)
-        blank(own / tree.name, (1 - number) * 32 * 16 * KIB, (2 - number) * 32 * 16 * KIB)
-        halves.append(libtorrent(data, own))
+    halves = [libtorrent(split.data, half) for half in split.halves]
     for half in halves:
         await half.wait_checked()
 
     engine = await millstream(tmp_path / "leeched")
-    torrent = await engine.add(data, peers=[half.address for half in halves])
+    torrent = await engine.add(split.data, peers=[half.address for half in halves])
     await torrent.wait_complete()
     for half in halves:
         await half.wait_complete()
         half.close()
 
-    for number in range(2):
-        assert_same_files(seeded, tmp_path / f"half-{number}")
-    assert_same_files(seeded, tmp_path / "leeched")
+    for place in split.halves:
+        assert_same_files(split.whole, place)
+    assert_same_files(split.whole, tmp_path / "leeched")
 
 
 async def test_two_millstream_seeders_with_half_each(
-    tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
+    tmp_path: Path, split: Split, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = single_file(64 * 16 * KIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=16 * KIB)
-    leech = libtorrent(data, tmp_path / "leeched")
+    leech = libtorrent(split.data, tmp_path / "leeched")
     await leech.wait_checked()
     halves = []
-    for number in range(2):
-        own = tmp_path / f"half-{number}"
-        shutil.copytree(seeded, own)
-        blank(own / tree.name, (1 - number) * 32 * 16 * KIB, (2 - number) * 32 * 16 * KIB)
-        engine = await millstream(own)
-        torrent = await engine.add(data, peers=[leech.address])
+    for half in split.halves:
+        engine = await millstream(half)
+        torrent = await engine.add(split.data, peers=[leech.address])
         await torrent.wait_checked()
         assert torrent.status().pieces_have == 32
         halves.append(torrent)
@@ -163,17 +158,15 @@ async def test_two_millstream_seeders_with_half_each(
         await torrent.wait_complete()
 
     leech.close()
-    assert_same_files(seeded, tmp_path / "leeched")
-    for number in range(2):
-        assert_same_files(seeded, tmp_path / f"half-{number}")
+    assert_same_files(split.whole, tmp_path / "leeched")
+    for place in split.halves:
+        assert_same_files(split.whole, place)
 
 
 async def test_three_libtorrent_seeders_at_once(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = tree_of_pieces(MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=64 * KIB)
+    seeded, data = await tree_of_pieces(MIB).share(tmp_path / "seeded", 64 * KIB)
     seeders = [libtorrent(data, seeded, upload_limit=2 * CRAWL) for _ in range(3)]
     for seeder in seeders:
         await seeder.wait_complete()
@@ -189,9 +182,7 @@ async def test_three_libtorrent_seeders_at_once(
 async def test_three_libtorrent_leeches_at_once(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
-    tree = tree_of_pieces(MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=64 * KIB)
+    seeded, data = await tree_of_pieces(MIB).share(tmp_path / "seeded", 64 * KIB)
     leeches = [libtorrent(data, tmp_path / f"leeched-{number}") for number in range(3)]
     engine = await millstream(seeded)
     torrent = await engine.add(data, peers=[leech.address for leech in leeches])
@@ -209,9 +200,7 @@ async def test_both_connect_at_once(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
     """One of the two connections has to remain, whichever."""
-    tree = single_file(MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await single_file(MIB).share(tmp_path / "seeded", 32 * KIB)
     for number in range(4):  # peer ids are random, and the greater one decides
         seeder = libtorrent(data, seeded)
         await seeder.wait_complete()
@@ -230,8 +219,7 @@ async def test_restart_of_the_leech_keeps_what_it_had(
     tmp_path: Path, libtorrent: StartLibtorrent, millstream: StartMillstream
 ) -> None:
     tree = single_file(2 * MIB)
-    seeded = tree.write(tmp_path / "seeded")
-    data = await create_torrent(seeded / tree.name, piece_length=32 * KIB)
+    seeded, data = await tree.share(tmp_path / "seeded", 32 * KIB)
     seeder = libtorrent(data, seeded, upload_limit=CRAWL)
     await seeder.wait_complete()
     engine = await millstream(tmp_path / "leeched")

@@ -100,10 +100,11 @@ class DownloadMachine(RuleBasedStateMachine):
             seed=seed,
             config=TransferConfig(max_request_depth=depth),
         )
-        self.machine, self.download = stage.machine, stage.machine.download
-        stage.port = self.machine._port = self.machine.upload._server = Port()
+        self.machine, self.need = stage.machine, stage.machine.need
+        stage.port = self.machine._port = Port()
         stage.port.machine = self
-        self.download.picker.sequential = sequential
+        self.download = self.machine.transfer.download
+        self.need.sequential = sequential
         self.machine.set_state(TorrentState.CHECKING)
         self.machine.checked(0)
         self.remotes: list[Remote] = []
@@ -308,8 +309,8 @@ class DownloadMachine(RuleBasedStateMachine):
     @rule(lost=st.integers(0, every_piece(PIECES)))
     def lose_pieces(self, lost: int) -> None:
         """Nobody here understands BEP 54: who lacks what was lost is sent away."""
-        had = self.download.have
-        assert self.machine.lose(lost) == lost & had == had & ~self.download.have
+        had = self.need.have
+        assert self.machine.lose(lost) == lost & had == had & ~self.need.have
         for remote in list(self.remotes):
             if (remote.link.closed or "").startswith("we lost"):
                 assert lost & had & ~remote.peer.pieces
@@ -341,7 +342,7 @@ class DownloadMachine(RuleBasedStateMachine):
     @invariant()
     def pieces_agree(self) -> None:
         self.download.active.check_invariant()
-        assert not self.download.have & self.download.active.taken
+        assert not self.need.have & self.download.active.taken
 
     @invariant()
     def both_sides_agree_on_what_is_owed(self) -> None:

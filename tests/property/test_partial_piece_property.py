@@ -60,5 +60,5 @@ def test_no_lie_raises_anything_or_keeps_the_torrent_from_its_end(lies: list[Par
         stage.deliver(peer, *stage.ask(peer))
         _, guilty = stage.write()
         assert guilty == []
-        assert stage.download.have == expected
+        assert stage.need.have == expected
     assert stage.pool.reserved_bytes == 0

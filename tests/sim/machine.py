@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from millstream.adapters.memory import (
     LinkProfile,
@@ -16,6 +17,7 @@ from millstream.adapters.memory import (
 )
 from millstream.engine.config import EngineConfig, NetworkConfig
 from millstream.engine.engine import Engine
+from millstream.engine.torrent import Torrent
 from millstream.interfaces.disk import DiskConfig, Hash
 from millstream.presets.memory import create_memory_engine
 from millstream.storage.placement import Placement
@@ -106,6 +108,21 @@ class Machine:
             disk=queue,
             http=None if self.web is None else MemoryHttp(self.web, host.address),
         )
+
+    @asynccontextmanager
+    async def seeding(self) -> AsyncIterator[Torrent]:
+        """The torrent, complete, in an engine that was just booted."""
+        async with self.boot() as engine:
+            torrent = await engine.add(self.swarm.metainfo)
+            await torrent.wait_complete()
+            yield torrent
+
+    @asynccontextmanager
+    async def again(self) -> AsyncIterator[Torrent]:
+        """The torrent as the session has it, in an engine that was just booted."""
+        async with self.boot() as engine:
+            [torrent] = (await engine.restore_session()).torrents
+            yield torrent
 
     def copy(self) -> Machine:
         """What is left if the power goes now: nothing of what was not said to be stored."""

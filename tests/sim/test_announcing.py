@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,8 +13,11 @@ import pytest
 
 from millstream.adapters.memory import LinkProfile, MemoryHost, MemoryNetwork
 from millstream.adapters.memory.http import MemoryHttp, MemoryWeb
-from millstream.engine.announcing import Announcing
+from millstream.engine.announce_turns import AnnounceTurns
+from millstream.engine.announcing import UNANNOUNCED, Announcing
+from millstream.engine.journal import Journal
 from millstream.engine.scraping import scrape
+from millstream.engine.tracker_access import TrackerAccess
 from millstream.engine.udp_trackers import UdpTrackers
 from millstream.errors import TrackerError
 from millstream.interfaces.http import HttpRequest, HttpResponse
@@ -104,29 +108,34 @@ class UdpTracker:
 class Torrent:
     """A torrent that announces, and what came of it."""
 
-    def __init__(self, rng: random.Random, *tiers: list[str], **options) -> None:
+    def __init__(self, rng: random.Random, *tiers: list[str], families=(4,), **options) -> None:
         self.network = MemoryNetwork(rng, LinkProfile(latency=0.05))
         self.host = self.network.host(OURS)
         self.web = MemoryWeb()
         self.peers: list[PeerAddress] = []
         self.external: list[str] = []
-        self.counters = (0, 0, 1000)
+        self.progress_told = (0, 0, 1000)
+        self.info_hash = HASH
+        self.journal = Journal(HASH)
         config = TrackerConfig(**options.pop("config", {}))
-        self.announcing = Announcing(
-            info_hash=HASH,
-            tiers=tiers,
+        self.access = TrackerAccess(
             peer_id=b"-ML0100-abcdefghijkl",
             key=0xABCDEF01,
             port=lambda: 6881,
-            counters=lambda: self.counters,
+            families=lambda: families,
             http=MemoryHttp(self.web, OURS),
-            network=self.host,
+            udp=UdpTrackers(self.host, rng, config),
+            turns=AnnounceTurns(),
             rng=rng,
             config=config,
-            deliver=self.peers.extend,
-            external_ip=self.external.append,
-            **{"families": (4,), **options},
         )
+        self.announcing = Announcing(self, tiers, self.access, **options)
+
+    def tracker_named(self, peers: Sequence[PeerAddress]) -> None:
+        self.peers.extend(peers)
+
+    def external_ip_told(self, host: str) -> None:
+        self.external.append(host)
 
     def serve(self, name: str, tracker: HttpTracker) -> HttpTracker:
         self.web.serve(name, 80, tracker, latency=0.05)
@@ -151,7 +160,7 @@ def test_a_day_at_an_http_tracker():
         torrent = Torrent(rng, [A])
         tracker = torrent.serve("a.example", HttpTracker())
         tracker.answer |= {b"external ip": bytes([198, 51, 100, 1]), b"tracker id": b"me"}
-        torrent.counters = (500, 50, 1000)
+        torrent.progress_told = (500, 50, 1000)
         torrent.announcing.start()
         torrent.announcing.start()
         await asyncio.sleep(10)
@@ -160,7 +169,7 @@ def test_a_day_at_an_http_tracker():
         (status,) = torrent.announcing.trackers()
         assert (status.state, status.peers) == (TrackerState.WORKING, 1)
         assert status.next_announce == pytest.approx(1790.1)
-        torrent.counters = (800, 1050, 0)
+        torrent.progress_told = (800, 1050, 0)
         torrent.announcing.completed()
         await asyncio.sleep(4000)
         await torrent.announcing.stop()
@@ -190,7 +199,7 @@ def test_a_torrent_that_was_complete_tells_no_completion():
     async def main(rng: random.Random) -> None:
         torrent = Torrent(rng, [A])
         tracker = torrent.serve("a.example", HttpTracker())
-        torrent.counters = (0, 0, 0)
+        torrent.progress_told = (0, 0, 0)
         torrent.announcing.completed()
         torrent.announcing.start()
         await asyncio.sleep(2000)
@@ -469,7 +478,7 @@ def test_who_ends_with_the_download_still_tells_of_it():
         torrent.announcing.start()
         await asyncio.sleep(1)
         slow.delay = 1e9
-        torrent.counters = (0, 1000, 0)
+        torrent.progress_told = (0, 1000, 0)
         torrent.announcing.completed()
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -516,31 +525,47 @@ def test_starting_during_the_farewell_starts_after_it():
 def test_torrents_share_a_socket_and_connection_ids():
     async def main(rng: random.Random) -> None:
         torrent = Torrent(rng, [U], allow_local=True)
-        shared = UdpTrackers(torrent.host, rng, TrackerConfig())
         tracker = await torrent.serve_udp("u.example", "198.51.100.7", UdpTracker())
         for _ in range(3):
-            announcing = Announcing(
-                info_hash=HASH,
-                tiers=[[U]],
-                peer_id=bytes(20),
-                key=1,
-                port=lambda: None,
-                counters=lambda: (0, 0, 1),
-                http=None,
-                network=torrent.host,
-                rng=rng,
-                config=TrackerConfig(),
-                deliver=lambda _: None,
-                allow_local=True,
-                families=(4,),
-                udp=shared,
-            )
+            announcing = Announcing(torrent, [[U]], torrent.access, allow_local=True)
             announcing.start()
             await asyncio.sleep(1)
             await announcing.stop()
         assert tracker.connections == 1
         assert len(tracker.events) == 6
-        shared.close()
+        torrent.access.udp.close()
+
+    simulate(main)
+
+
+def test_without_http_its_trackers_are_turned_off():
+    async def main(rng: random.Random) -> None:
+        torrent = Torrent(rng, [])
+        access = replace(torrent.access, http=None)
+        announcing = Announcing(torrent, [[A]], access)
+        announcing.start()
+        await asyncio.sleep(1)
+        [status] = announcing.trackers()
+        assert (status.state, status.error) == (
+            TrackerState.DISABLED,
+            "HTTP trackers are turned off",
+        )
+        await announcing.stop()
+
+    simulate(main)
+
+
+def test_a_torrent_without_trackers_announces_nothing():
+    async def main(rng: random.Random) -> None:
+        UNANNOUNCED.start()
+        assert not UNANNOUNCED.is_running
+        UNANNOUNCED.note_room(has_room=False)
+        assert UNANNOUNCED.wants_peers
+        UNANNOUNCED.seek_peers()
+        UNANNOUNCED.completed()
+        UNANNOUNCED.reannounce()
+        assert UNANNOUNCED.trackers() == []
+        await UNANNOUNCED.stop()
 
     simulate(main)
 

@@ -183,21 +183,18 @@ def test_a_restart_knows_the_parts_file_and_reads_nothing_again():
             torrent = await engine.add(swarm.metainfo, peers=[seeder.address], select=[1])
             await torrent.wait_complete()
             assert pieces(torrent) == {1, 2, 3, 4}
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.set_file_priorities({4: HIGH, 6: SKIP})
             torrent.add_peer(seeder.address)
             await torrent.wait_complete()
         for _ in range(2):
-            async with machine.boot() as engine:
-                [torrent] = (await engine.restore_session()).torrents
+            async with machine.again() as torrent:
                 await torrent.wait_complete()
                 assert torrent.file_priorities() == [SKIP, NORMAL, SKIP, SKIP, HIGH, SKIP, SKIP]
                 assert pieces(torrent) == {1, 2, 3, 4, 9}
                 assert machine.hashed == []
                 right_pieces(torrent, swarm, machine.files)
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             torrent.add_peer(seeder.address)
             await torrent.wait_complete()
             downloaded = torrent.status().downloaded
@@ -340,12 +337,10 @@ def test_sequential_is_switched_while_it_runs():
             await torrent.wait_complete()
             late = sum(a > b for a, b in itertools.combinations(order, 2))
             assert late <= 3
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             assert torrent.sequential
             torrent.sequential = False
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             assert not torrent.sequential
 
     scene(story, 13)
@@ -367,8 +362,7 @@ def test_first_and_last_pieces_come_first(late):
             await torrent.wait_complete()
             assert set(order) == {5, 6, 7, 8, 9}
             assert set(order[:2]) == {5, 9}
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             assert torrent.first_last_first
 
     scene(story, 14, line=LinkProfile(up=20_000, latency=0.01))
@@ -448,8 +442,7 @@ def test_a_file_in_the_way_of_a_complete_one_leaves_it_its_suffix():
             assert machine.tree()["content/1"] == b"mine"
             assert machine.tree()["content/1.part"] == content_of(swarm, 1)
             right_pieces(torrent, swarm, machine.files)
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.wait_complete()
             right_pieces(torrent, swarm, machine.files)
             assert machine.hashed == []
@@ -505,8 +498,7 @@ def test_blocks_of_unfinished_pieces_survive_a_restart():
             [torrent] = (await engine.restore_session()).torrents
             await engine.save_session()
         assert key in machine.store._values
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.start()
             torrent.add_peer(seeder.address)
             await torrent.wait_complete()
@@ -537,11 +529,9 @@ def test_a_stopped_torrent_is_stopped_after_a_recheck_which_a_stop_ends():
             await torrent.start()
             await torrent.wait_complete()
             assert torrent.status().downloaded == len(swarm.content)
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.stop()
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             machine.hashed.clear()
             await torrent.recheck()
             await torrent.wait_checked()

@@ -380,7 +380,7 @@ def test_what_is_not_limited_has_no_limiter():
                     break
             [link] = torrent._membership.links.values()
             assert link.throttle is None
-            assert torrent._session.machine.upload.limiter is None
+            assert torrent._session.machine.transfer.upload.limiter is None
             await torrent.wait_complete()
 
     run_virtual(story, seed=11)

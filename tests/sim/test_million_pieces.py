@@ -149,7 +149,7 @@ async def story(rng: random.Random) -> dict[str, float]:
         assert torrent.status().pieces_have == 2 * FEW
         # All of it is wanted after all, and one piece of the middle turns out to be there.
         begun = time.perf_counter()
-        picker = torrent._membership.stage.machine.download.picker
+        picker = torrent._membership.stage.machine.transfer.download.picker
         for _ in range(20):
             picked = picker.pick(every_piece(PIECES), 100)
             assert len(set(picked)) == 100

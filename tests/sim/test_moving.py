@@ -106,8 +106,7 @@ def test_a_download_moves_and_ends_at_the_new_place(apart):
             assert TorrentMoved(NEW) in events
             assert not [event for event in events if isinstance(event, PieceFailed)]
             assert torrent.status().downloaded == len(swarm.content)
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.wait_complete()
             assert machine.hashed == []
             assert torrent.save_path == NEW
@@ -147,9 +146,7 @@ def test_a_file_in_the_way_refuses_the_move(apart):
         if apart:
             machine.files.set_apart(NEW)
         machine.files.write_file(NEW, "content/3", b"mine")
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             with pytest.raises(StorageError, match="elsewhere/content/3") as caught:
                 await torrent.move(NEW)
             assert caught.value.errno == errno.EEXIST
@@ -207,9 +204,7 @@ def test_whatever_fails_all_is_as_before_or_goes_on_later(apart, failures):
     async def story(swarm, machine, seeder):
         if apart:
             machine.files.set_apart(NEW)
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             here, there = ROOT, NEW
             done = broken = 0
             for number in range(60):
@@ -296,9 +291,7 @@ def test_a_crash_at_any_moment_of_a_move(apart, half):
 def test_who_gives_up_waiting_has_the_move_taken_back():
     async def story(swarm, machine, seeder):
         machine.files.set_apart(NEW)
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             machine.faults.delay = 1.0
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(torrent.move(NEW), 2.5)
@@ -330,9 +323,7 @@ def test_who_gives_up_waiting_has_the_move_taken_back():
 def test_an_engine_that_closes_takes_the_move_back(after):
     async def story(swarm, machine, seeder):
         machine.files.set_apart(NEW)
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             machine.faults.delay = 1.0
             moving = asyncio.create_task(torrent.move(NEW))
             renaming = asyncio.create_task(torrent.rename_folder("content", "other"))
@@ -341,8 +332,7 @@ def test_an_engine_that_closes_takes_the_move_back(after):
         assert asyncio.get_running_loop().time() - began < 2
         results = await asyncio.gather(moving, renaming, return_exceptions=True)
         machine.faults.delay = 0.0
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.wait_complete()
             assert (torrent.save_path == NEW) == (results[0] is None)
             assert results[0] is None or isinstance(results[0], EngineClosedError)
@@ -440,9 +430,7 @@ def test_moves_and_other_changes_one_after_the_other():
 
 def test_what_is_left_of_a_torrent_whose_files_somebody_deleted_moves():
     async def story(swarm, machine, seeder):
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             for index in range(len(SIZES) - 1):
                 await machine.files.delete(ROOT, f"content/{index}")
             await torrent.move(NEW)
@@ -462,9 +450,7 @@ def test_what_is_left_of_a_torrent_whose_files_somebody_deleted_moves():
 def test_an_engine_that_closes_while_it_goes_on_with_a_move_goes_on_the_next_time():
     async def story(swarm, machine, seeder):
         machine.files.set_apart(NEW)
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             machine.faults.delay = 1.0
             moving = asyncio.create_task(torrent.move(NEW))
             await asyncio.sleep(3.5)
@@ -629,8 +615,7 @@ def test_files_and_folders_get_other_names_while_peers_are_served():
             assert torrent.file_paths()[0] == "other/0"
             right_pieces(torrent, swarm, machine.files)
             assert "content" not in machine.directories()
-        async with machine.boot() as engine:
-            [torrent] = (await engine.restore_session()).torrents
+        async with machine.again() as torrent:
             await torrent.wait_complete()
             assert machine.hashed == []
             assert torrent.file_paths()[1] == "other/deep/down/one"
@@ -644,9 +629,7 @@ def test_files_and_folders_get_other_names_while_peers_are_served():
 @pytest.mark.parametrize("failures", [1, 1000])
 def test_a_rename_that_fails_leaves_the_names_as_they_were(failures):
     async def story(swarm, machine, seeder):
-        async with machine.boot() as engine:
-            torrent = await engine.add(swarm.metainfo)
-            await torrent.wait_complete()
+        async with machine.seeding() as torrent:
             before = machine.tree()
             for number in range(20):
                 machine.faults.arm(number, failures=failures)
@@ -683,8 +666,7 @@ def test_a_crash_at_any_moment_of_a_rename():
             await torrent.rename_file(0, "content/0")
             left.append(machine.copy())
         for copy in left:
-            async with copy.boot() as engine:
-                [torrent] = (await engine.restore_session()).torrents
+            async with copy.again() as torrent:
                 await torrent.wait_checked()
                 assert pieces(torrent) == had
                 right_pieces(torrent, swarm, copy.files)
@@ -716,8 +698,7 @@ def test_a_crash_at_any_moment_of_a_choice():
             left.append(machine.copy())
         await seeder.torrent.start()
         for copy in left:
-            async with copy.boot() as engine:
-                [torrent] = (await engine.restore_session()).torrents
+            async with copy.again() as torrent:
                 await torrent.wait_checked()
                 assert pieces(torrent) == had
                 right_pieces(torrent, swarm, copy.files)

@@ -285,7 +285,7 @@ def test_what_the_user_said_is_remembered():
                     assert [bool(each) for each in torrent.file_priorities()] == [
                         index in {0, 1, 5} for index in range(len(torrent.file_priorities()))
                     ]
-                    assert session.machine.download.picker.sequential
+                    assert session.machine.need.sequential
                     assert [str(each.address) for each in torrent._membership.swarm] == [
                         "10.1.2.3:1"
                     ]
@@ -355,6 +355,23 @@ def test_a_magnet_without_metadata_comes_back_and_goes_on():
                 assert engine.hashed == []
 
     run_virtual(story, seed=8)
+
+
+def test_a_magnet_comes_back_with_the_peers_that_its_link_named():
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            seed = await swarm.add(have=ALL, profile=LINE)
+            link = replace(swarm.magnet(), peers=(seed.address,))
+            machine = Machine(swarm)
+            async with machine.boot() as engine:
+                await engine.add(link, start=False)
+                await engine.save_session()
+            async with machine.boot() as engine:
+                [torrent] = (await engine.restore_session()).torrents
+                await torrent.start()
+                await torrent.wait_complete()
+
+    run_virtual(story)
 
 
 def test_a_removed_one_is_forgotten_and_its_order_kept():

@@ -204,10 +204,10 @@ def tables(engine: Engine) -> Iterator[tuple[str, int]]:
         engine._links,
         engine._links.connector,
         engine._persistence,
-        engine._shared.announce_turns,
+        engine._shared.trackers.turns,
         engine._shared.cache,
         engine._shared.pool,
-        engine._udp,
+        engine._shared.trackers.udp,
     )
     for part in parts:
         names = {name for cls in type(part).__mro__ for name in getattr(cls, "__slots__", ())}
@@ -216,7 +216,7 @@ def tables(engine: Engine) -> Iterator[tuple[str, int]]:
             if isinstance(value, dict | list | set) or type(value).__name__ == "deque":
                 yield f"{type(part).__name__}.{name}", len(value)
     for member in engine._members.values():
-        download = member.stage.machine.download
+        download = member.stage.machine.transfer.download
         yield f"{member.name} knows", len(member.swarm)
         yield f"{member.name} links", len(member.links)
         yield f"{member.name} departed", len(download._departed)

@@ -34,6 +34,7 @@ from millstream.cli.serving import (
     server_token,
 )
 from millstream.service.config import local_path
+from millstream.user_directories import state_directory
 
 if TYPE_CHECKING:
     from millstream.rpc.server import ControlServer
@@ -217,24 +218,8 @@ def tell_start(display: Display, server: ControlServer) -> None:
 def made_session_path(environ: Mapping[str, str]) -> Path:
     """Where the session is if nobody says otherwise; its directory is made if need be.
 
-    `$XDG_STATE_HOME/millstream` by the XDG Base Directory Specification, or as macOS and Windows
-    have it. Raises OSError.
+    That is `millstream` in the directory of the user's state. Raises OSError.
     """
     directory = state_directory(environ, sys.platform) / "millstream"
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     return directory / SESSION_NAME
-
-
-def state_directory(environ: Mapping[str, str], platform: str) -> Path:
-    """The directory of the user's state."""
-    xdg = environ.get("XDG_STATE_HOME", "")
-    if Path(xdg).is_absolute():
-        return Path(xdg)
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    match platform:
-        case "darwin":
-            return home / "Library" / "Application Support"
-        case "win32":
-            return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        case _:
-            return home / ".local" / "state"

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from millstream.cli.display import open_display
 from millstream.cli.formatting import format_duration
 from millstream.cli.options import JsonOption
-from millstream.cli.remote import (
-    DaemonOption,
-    TokenFileOption,
-    TorrentName,
-    ask,
-    facts_of,
-    find,
-    torrent_path,
-)
+from millstream.cli.remote import DaemonOption, TokenFileOption, TorrentName
+from millstream.cli.torrent_command import show_or_change
 from millstream.settings.units import parse_duration
-
-if TYPE_CHECKING:
-    from millstream.rpc.client import ControlClient
 
 EPILOG = (
     "[bold]Examples[/bold]\n"
@@ -76,16 +65,9 @@ def goals(
     }
     if action is not None:
         body["action"] = action.replace("-", " ")
-
-    async def main(client: ControlClient) -> tuple[str, dict[str, Any]]:
-        found = await find(client, torrent)
-        path = torrent_path(found, "goals")
-        return found, await (client.post(path, body) if body else client.get(path))
-
-    with open_display(json=json) as display:
-        found, answer = ask(daemon, token_file, main)
-        answer.pop("ok", None)
-        display.event("goals", goals_line(answer), good=None, infohash=found, **facts_of(answer))
+    show_or_change(
+        torrent, "goals", goals_line, daemon=daemon, token_file=token_file, json=json, body=body
+    )
 
 
 COMMAND = goals

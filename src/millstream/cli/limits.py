@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from millstream.cli.display import open_display
-from millstream.cli.formatting import format_rate, parse_rate
-from millstream.cli.options import JsonOption
-from millstream.cli.remote import DaemonOption, TokenFileOption, ask, find, torrent_path
+from millstream.cli.formatting import format_rate
+from millstream.cli.options import JsonOption, parse_limit
+from millstream.cli.remote import (
+    DaemonOption,
+    TokenFileOption,
+    TorrentOption,
+    ask,
+    find,
+    torrent_path,
+)
 
 if TYPE_CHECKING:
     from millstream.rpc.client import ControlClient
@@ -21,7 +28,8 @@ EPILOG = (
     "  millstream limits --up none --torrent 0123abcd"
 )
 
-NO_LIMIT = "none"
+# How the daemon is told that there is none.
+NO_LIMIT = 0
 
 
 def limits(
@@ -42,14 +50,7 @@ def limits(
             show_default=False,
         ),
     ] = None,
-    torrent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TORRENT",
-            help="Of this torrent alone: its infohash, the first digits of that, or its name.",
-            show_default=False,
-        ),
-    ] = None,
+    torrent: TorrentOption = None,
     daemon: DaemonOption = None,
     token_file: TokenFileOption = None,
     json: JsonOption = False,
@@ -60,7 +61,7 @@ def limits(
     daemon answers.
     """
     wanted = {
-        name: read_limit(text, option)
+        name: parse_limit(text, option) or NO_LIMIT
         for name, text, option in (("download", down, "--down"), ("upload", up, "--up"))
         if text is not None
     }
@@ -90,22 +91,6 @@ async def set_limits(
     path = torrent_path(await find(client, torrent), "settings")
     answer = await client.post(path, {f"{name}Limit": rate for name, rate in wanted.items()})
     return answer["downloadLimit"], answer["uploadLimit"]
-
-
-def read_limit(text: str, option: str) -> int:
-    """Bytes a second; 0 for `none`. Raises typer.BadParameter."""
-    if text.lower() == NO_LIMIT:
-        return 0
-    try:
-        rate = parse_rate(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}, or {NO_LIMIT}.", param_hint=f"'{option}'") from error
-    if rate < 1024:
-        raise typer.BadParameter(
-            f"the lowest limit is 1K per second; {NO_LIMIT} is no limit.",
-            param_hint=f"'{option}'",
-        )
-    return rate
 
 
 def _words(rate: int | None) -> str:

@@ -35,6 +35,10 @@ StateOption = Annotated[
         show_default=False,
     ),
 ]
+CountOption = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", min=1, metavar="N", help="Show so many.", show_default=False),
+]
 
 
 def list(  # noqa: A001 - the command's name
@@ -50,10 +54,7 @@ def list(  # noqa: A001 - the command's name
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", "-n", min=1, metavar="N", help="Show so many.", show_default=False),
-    ] = None,
+    limit: CountOption = None,
     daemon: DaemonOption = None,
     token_file: TokenFileOption = None,
     json: JsonOption = False,

@@ -15,6 +15,7 @@ from millstream.cli.options import JsonOption
 from millstream.cli.remote import (
     DaemonOption,
     TokenFileOption,
+    TorrentOption,
     ask,
     facts_of,
     find,
@@ -62,14 +63,7 @@ def log(
             show_default=False,
         ),
     ] = None,
-    torrent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TORRENT",
-            help="Of this torrent alone: its infohash, the first digits of that, or its name.",
-            show_default=False,
-        ),
-    ] = None,
+    torrent: TorrentOption = None,
     daemon: DaemonOption = None,
     token_file: TokenFileOption = None,
     json: JsonOption = False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,6 @@ import typer
 
 from millstream.errors import ConfigError, StorageError
 from millstream.logging.components import COMPONENTS, ROOT, logger_name, parse_level
-from millstream.logging.human_formatter import HumanFormatter
-from millstream.logging.json_formatter import JsonLinesFormatter
 
 LogLevelOption = Annotated[
     list[str] | None,
@@ -129,13 +126,17 @@ class LogSettings:
         if self.level is None:
             # What matters reaches the user as an event or an error; a stray line breaks the view.
             return logging.NullHandler()
+        from logging.handlers import WatchedFileHandler
+
+        from millstream.logging import HumanFormatter, JsonLinesFormatter
+
         handler: logging.Handler
         if self.file is None:
             handler = logging.StreamHandler()
         else:
             try:
                 # Who moves the file away, as logrotate does, gets a new one in its place.
-                handler = logging.handlers.WatchedFileHandler(self.file, encoding="utf-8")
+                handler = WatchedFileHandler(self.file, encoding="utf-8")
             except OSError as error:
                 cause = error.strerror or str(error)
                 raise StorageError(str(self.file), cause, error.errno) from error

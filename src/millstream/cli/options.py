@@ -75,6 +75,10 @@ TrackerOption = Annotated[
         show_default=False,
     ),
 ]
+ContentOption = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="DIR", help="The directory that holds the files."),
+]
 EncryptionOption = Annotated[
     Literal["prefer", "require", "disable"] | None,
     typer.Option(
@@ -157,15 +161,20 @@ def parse_limits(
     limits = base or LimitsConfig()
     # An option holds at every hour, whatever the schedule of the settings is.
     if down is not None:
-        rate = _parse_limit(down, "--limit-down")
+        rate = parse_limit(down, "--limit-down")
         limits = replace(limits, download=rate, alternative_download=rate)
     if up is not None:
-        rate = _parse_limit(up, "--limit-up")
+        rate = parse_limit(up, "--limit-up")
         limits = replace(limits, upload=rate, alternative_upload=rate)
     return limits
 
 
-def _parse_limit(text: str, name: str) -> int | None:
+def parse_limit(text: str, name: str) -> int | None:
+    """Read the value of an option that is a limit, in bytes a second; None for `none`.
+
+    Raises:
+        typer.BadParameter: it is no rate, or too low.
+    """
     from millstream.core.limits_config import MIN_RATE
 
     if text.lower() == "none":
@@ -173,7 +182,7 @@ def _parse_limit(text: str, name: str) -> int | None:
     try:
         rate = parse_rate(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{error}.", param_hint=f"'{name}'") from error
+        raise typer.BadParameter(f"{error}, or `none`.", param_hint=f"'{name}'") from error
     if rate < MIN_RATE:
         raise typer.BadParameter(
             "the lowest limit is 1K per second; `none` is no limit.",

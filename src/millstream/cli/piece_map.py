@@ -53,10 +53,3 @@ def cell_character(filled: float, *, ascii_only: bool = False) -> str:
     if filled >= 1:
         return blocks[-1]
     return blocks[min(7, max(1, round(filled * 8)))]
-
-
-def piece_line(states: bytes, width: int, *, ascii_only: bool = False) -> str:
-    """The map as plain text, `width` characters wide (empty if there are no pieces)."""
-    return "".join(
-        cell_character(cell.filled, ascii_only=ascii_only) for cell in piece_cells(states, width)
-    )

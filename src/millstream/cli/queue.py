@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from millstream.cli.display import open_display
 from millstream.cli.options import JsonOption
-from millstream.cli.remote import (
-    DaemonOption,
-    TokenFileOption,
-    TorrentName,
-    ask,
-    facts_of,
-    find,
-    torrent_path,
-)
-
-if TYPE_CHECKING:
-    from millstream.rpc.client import ControlClient
+from millstream.cli.remote import DaemonOption, TokenFileOption, TorrentName
+from millstream.cli.torrent_command import show_or_change
 
 EPILOG = (
     "[bold]Examples[/bold]\n"
@@ -59,16 +48,9 @@ def queue(
     The exit code is 6 if no daemon answers, and 2 if it has no such torrent.
     """
     body = None if way is None else read_way(way)
-
-    async def main(client: ControlClient) -> tuple[str, dict[str, Any]]:
-        found = await find(client, torrent)
-        path = torrent_path(found, "queue")
-        return found, await (client.get(path) if body is None else client.post(path, body))
-
-    with open_display(json=json) as display:
-        found, answer = ask(daemon, token_file, main)
-        answer.pop("ok", None)
-        display.event("queue", place_line(answer), good=None, infohash=found, **facts_of(answer))
+    show_or_change(
+        torrent, "queue", place_line, daemon=daemon, token_file=token_file, json=json, body=body
+    )
 
 
 COMMAND = queue

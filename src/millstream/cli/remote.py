@@ -54,6 +54,14 @@ TorrentName = Annotated[
         show_default=False,
     ),
 ]
+TorrentOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TORRENT",
+        help="Of this torrent alone: its infohash, the first digits of that, or its name.",
+        show_default=False,
+    ),
+]
 
 
 def ask(

@@ -13,6 +13,7 @@ from millstream.cli.following import Following
 from millstream.cli.formatting import plural, safe_text
 from millstream.cli.options import (
     AllowLocalOption,
+    ContentOption,
     EncryptionOption,
     JsonOption,
     LimitDownOption,
@@ -42,10 +43,7 @@ def seed(
         ),
     ],
     *,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="The directory that holds the files."),
-    ] = Path(),
+    output: ContentOption = Path(),
     port: PortOption = None,
     tracker: TrackerOption = None,
     peer: PeerOption = None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from millstream.cli.formatting import plural
-from millstream.tracker.announce import ScrapeEntry
 
 if TYPE_CHECKING:
-    from millstream import InfoHash
+    from millstream import InfoHash, ScrapeEntry
 
 # Swarms told of at one look, the largest first: a busy tracker must not flood a terminal.
 MAX_TOLD = 20
@@ -34,7 +34,7 @@ class SwarmChanges:
             if self._seen.get(info_hash) != counts
         ]
         changed += [
-            (info_hash, ScrapeEntry(0, counts.completed, 0))
+            (info_hash, replace(counts, seeders=0, leechers=0))
             for info_hash, counts in self._seen.items()
             if info_hash not in swarms
         ]

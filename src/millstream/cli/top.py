@@ -15,7 +15,7 @@ import typer
 from millstream.cli.display import open_display
 from millstream.cli.exit_codes import Interrupted
 from millstream.cli.failures import debug_wanted
-from millstream.cli.list_torrents import NameArgument
+from millstream.cli.list_torrents import CountOption, NameArgument
 from millstream.cli.options import JsonOption
 from millstream.cli.remote import DaemonOption, TokenFileOption, ask, facts_of, with_query
 from millstream.cli.top_state import SORTS, TopState
@@ -56,10 +56,7 @@ def top(
     interval: Annotated[
         float, typer.Option(min=0.2, max=3600, metavar="SECONDS", help="Time between two looks.")
     ] = 2.0,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", "-n", min=1, metavar="N", help="Show so many.", show_default=False),
-    ] = None,
+    limit: CountOption = None,
     daemon: DaemonOption = None,
     token_file: TokenFileOption = None,
     json: JsonOption = False,

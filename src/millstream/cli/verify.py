@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,7 +18,7 @@ from millstream.cli.formatting import (
     plural,
     safe_text,
 )
-from millstream.cli.options import JsonOption, QuietOption, TorrentArgument
+from millstream.cli.options import ContentOption, JsonOption, QuietOption, TorrentArgument
 from millstream.cli.running import run
 from millstream.cli.torrent_file import read_torrent
 
@@ -34,10 +34,7 @@ MAX_FILES_SHOWN = 50
 def verify(
     torrent: TorrentArgument,
     *,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="The directory that holds the files."),
-    ] = Path(),
+    output: ContentOption = Path(),
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

@@ -14,15 +14,15 @@ from millstream.core.active_pieces import ActivePieces, BufferPool
 from millstream.core.availability import Availability
 from millstream.core.config import TransferConfig
 from millstream.core.corruption import CorruptionTracker
-from millstream.core.file_priority import PiecePriorities
 from millstream.core.geometry import BLOCK_SHIFT, ConnectionId, Geometry, PieceIndex
+from millstream.core.need import Need
 from millstream.core.partial_piece import PartialPiece, most_complete
 from millstream.core.peer import Peer
 from millstream.core.piece_picker import PiecePicker
 from millstream.core.requester import Requester
 from millstream.errors import RemoteProtocolError
 from millstream.protocol import messages
-from millstream.protocol.bitfield import every_piece, has_piece, piece_bit
+from millstream.protocol.bitfield import has_piece, piece_bit
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.messages import BLOCK_LENGTH
 
@@ -42,8 +42,6 @@ class Download:
     """The download of one torrent.
 
     Attributes:
-        have: the set (an int) of verified pieces.
-        wanted: the set of pieces to have in the end.
         whole: pieces whose last block came since they were last handed to the disk.
         wasted: bytes that came and were of no use.
         rate_limit: bytes a second that we let come in; None: no limit. Who shares little is slow,
@@ -54,18 +52,18 @@ class Download:
     def __init__(
         self,
         geometry: Geometry,
+        need: Need,
         peers: Mapping[ConnectionId, Peer],
         pool: BufferPool,
         config: TransferConfig,
         rng: random.Random,
     ) -> None:
         self._geometry = geometry
+        self._need = need
         self._peers = peers
         self._config = config
-        self.have = 0
-        self.wanted = every_piece(geometry.piece_count)
         self.availability = Availability(geometry.piece_count)
-        self.picker = PiecePicker(geometry.piece_count, self.availability, rng)
+        self.picker = PiecePicker(need, self.availability, rng)
         self.active = ActivePieces(geometry, pool, config.max_unwritten_bytes)
         self.whole: list[ActivePiece] = []
         self.wasted = 0
@@ -74,37 +72,15 @@ class Download:
         self._corruption = CorruptionTracker()
         self._departed: dict[ConnectionId, PeerAddress] = {}
         self.requester = Requester(
-            geometry, peers, self.active, self.picker, self.availability, self, config
+            geometry,
+            need,
+            peers,
+            self.active,
+            self.picker,
+            self.availability,
+            self._corruption,
+            config,
         )
-
-    @property
-    def missing(self) -> int:
-        """The set of wanted pieces that we lack."""
-        return self.wanted & ~self.have
-
-    def is_useful(self, peer: Peer) -> bool:
-        """Whether the peer has a piece that we lack."""
-        return bool(peer.pieces & self.missing)
-
-    def is_suspect(self, index: int) -> bool:
-        """Whether the piece failed before and should come from one peer alone."""
-        return self._corruption.is_suspect(index)
-
-    def set_priorities(self, priorities: PiecePriorities) -> None:
-        """Want these pieces, in this order.
-
-        What is begun and not wanted any more is given up: nothing that is not wanted is asked for,
-        or given to the disk, from now on. What the disk has already it may write.
-        """
-        self.wanted = priorities.wanted
-        self.picker.prefer(priorities.classes)
-        self._give_up(every_piece(self._geometry.piece_count) & ~priorities.wanted)
-
-    # Asking.
-
-    def request(self, peer: Peer, now: float) -> None:
-        """Fill the peer's request queue, by at most one packed send."""
-        self.requester.request(peer, now)
 
     # Taking in.
 
@@ -221,10 +197,15 @@ class Download:
                     peer.release(piece.index, block << BLOCK_SHIFT)
                 self.active.freed(piece)
 
-    def _give_up(self, pieces: int) -> None:
-        """Drop what came of these pieces, and tell the peers not to send the rest."""
+    def drop_unwanted(self) -> None:
+        """Other pieces are wanted: give up what is begun and is none of these.
+
+        Nothing that is not wanted is asked for, or given to the disk, from now on, and the peers are
+        told not to send it. What the disk has already it may write.
+        """
         count = self._geometry.piece_count
-        if not pieces & self.active.taken:
+        pieces = self.active.taken & ~self._need.wanted
+        if not pieces:
             return
         cancels: dict[ConnectionId, list[bytes]] = {}
         for piece in [p for p in self.active if has_piece(pieces, p.index, count)]:
@@ -286,7 +267,7 @@ class Download:
         Suspect pieces are not worth keeping: they are to come from one peer.
         """
         return most_complete(
-            (piece for piece in self.active if not self.is_suspect(piece.index)), most_bytes
+            (p for p in self.active if not self._corruption.is_suspect(p.index)), most_bytes
         )
 
     def restore_partial(self, partial: Iterable[PartialPiece]) -> int:
@@ -313,8 +294,9 @@ class Download:
 
     def _may_begin(self, index: int) -> bool:
         """Whether the piece is missing, not begun, and may come from anywhere."""
-        missing = self.missing & ~self.active.taken
-        return has_piece(missing, index, self._geometry.piece_count) and not self.is_suspect(index)
+        missing = self._need.missing & ~self.active.taken
+        is_suspect = self._corruption.is_suspect(index)
+        return has_piece(missing, index, self._geometry.piece_count) and not is_suspect
 
     # The disk's answers.
 
@@ -323,7 +305,7 @@ class Download:
         piece = self.active.at_disk(index)
         guilty = self._corruption.verified(piece)
         self.active.finish(index)
-        self.have |= piece_bit(index, self._geometry.piece_count)
+        self._need.have |= piece_bit(index, self._geometry.piece_count)
         return [address for address in guilty if address != UNKNOWN_SENDER]
 
     def piece_mismatched(self, index: int) -> list[PeerAddress]:

@@ -8,10 +8,9 @@ in common: our own handshake, the metadata being fetched or served (BEP 9), and 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from millstream.core.geometry import ConnectionId
-from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_serve import MetadataServe
 from millstream.core.peer import PeerLink
 from millstream.core.pex import PexExchange
@@ -20,6 +19,9 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import OUR_IDS, ExtensionHandshake
 from millstream.protocol.ut_metadata import MetadataData, MetadataRequest
 from millstream.protocol.ut_pex import PexFlag, PexPeer
+
+if TYPE_CHECKING:
+    from millstream.core.metadata_fetch import MetadataFetch
 
 HANDSHAKE_ID = 0
 

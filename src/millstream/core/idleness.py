@@ -47,9 +47,9 @@ class Idleness(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class IdleFacts:
-    """What the reason is found from.
+    """What the reason is found from; who gathers it fills it in as far as it matters.
 
     Attributes:
         state: what the torrent is doing.

@@ -18,26 +18,27 @@ import random
 from collections.abc import Iterator
 
 from millstream.core.availability import Availability
+from millstream.core.need import Need
 from millstream.core.piece_set import first_members, random_members
 from millstream.protocol.bitfield import has_piece, piece_bit
 
 
 class PiecePicker:
-    """Picks pieces of one torrent. Sets of pieces are ints, as everywhere."""
+    """Picks pieces of one torrent. Sets of pieces are ints, as everywhere.
 
-    __slots__ = ("_availability", "_classes", "_count", "_rng", "sequential")
+    Args:
+        need: what is to come first.
+        availability: how many peers have each piece.
+        rng: chooses among equals.
+    """
 
-    def __init__(self, piece_count: int, availability: Availability, rng: random.Random) -> None:
-        self._count = piece_count
+    __slots__ = ("_availability", "_count", "_need", "_rng")
+
+    def __init__(self, need: Need, availability: Availability, rng: random.Random) -> None:
+        self._need = need
+        self._count = need.piece_count
         self._availability = availability
         self._rng = rng
-        self._classes: tuple[int, ...] = ()
-        self.sequential = False
-
-    def prefer(self, classes: tuple[int, ...]) -> None:
-        """Pick by these classes from now on: disjoint sets, the best first; the rest comes last."""
-        # One class decides nothing, so it costs nothing.
-        self._classes = classes if len(classes) > 1 else ()
 
     def foremost(self, candidates: int) -> int:
         """Those of the candidates that are of the best class."""
@@ -79,7 +80,7 @@ class PiecePicker:
 
     def _by_class(self, candidates: int) -> Iterator[int]:
         """Part the candidates by class, the best first, without empty parts."""
-        for pieces in self._classes:
+        for pieces in self._need.classes:
             among = candidates & pieces
             if among:
                 yield among
@@ -89,7 +90,7 @@ class PiecePicker:
 
     def _pick_among(self, candidates: int, most: int) -> list[int]:
         """As `pick`, of pieces of the same class."""
-        if self.sequential:
+        if self._need.sequential:
             return first_members(candidates, self._count, most)
         picked: list[int] = []
         while candidates and len(picked) < most:

@@ -66,5 +66,4 @@ class QueueConfig:
     @property
     def is_limited(self) -> bool:
         """Whether any torrent may ever have to wait before it transfers."""
-        limits = (self.active_downloads, self.active_seeds, self.active_total)
-        return any(limit is not None for limit in limits)
+        return (self.active_downloads, self.active_seeds, self.active_total) != (None, None, None)

@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from millstream.core.active_piece import ActivePiece
 from millstream.core.active_pieces import ActivePieces
 from millstream.core.availability import Availability
 from millstream.core.config import TransferConfig
+from millstream.core.corruption import CorruptionTracker
 from millstream.core.endgame import MAX_DUPLICATES_PER_PEER, Endgame
 from millstream.core.geometry import ConnectionId, Geometry, PieceIndex
+from millstream.core.need import Need
 from millstream.core.peer import Peer
 from millstream.core.piece_picker import PiecePicker
 from millstream.core.request_depth import fair_share
@@ -37,17 +38,6 @@ from millstream.protocol.messages import BLOCK_LENGTH
 REJECT_PAUSE = 0.5
 
 
-class Need(Protocol):
-    """What is to be had."""
-
-    @property
-    def missing(self) -> int:
-        """The set of wanted pieces that we lack."""
-
-    def is_suspect(self, index: int) -> bool:
-        """Whether the piece should come from one peer alone."""
-
-
 class Requester:
     """Keeps the peers' request queues full.
 
@@ -59,20 +49,22 @@ class Requester:
     def __init__(
         self,
         geometry: Geometry,
+        need: Need,
         peers: Mapping[ConnectionId, Peer],
         active: ActivePieces,
         picker: PiecePicker,
         availability: Availability,
-        need: Need,
+        corruption: CorruptionTracker,
         config: TransferConfig,
     ) -> None:
         self._geometry = geometry
         self._count = geometry.piece_count
+        self._need = need
         self._peers = peers
         self._active = active
         self._picker = picker
         self._availability = availability
-        self._need = need
+        self._corruption = corruption
         self._room = config.max_buffered_bytes // BLOCK_LENGTH
         self._share = sys.maxsize
         self._stealing = Stealing()
@@ -142,7 +134,7 @@ class Requester:
         if offered & self._active.open:
             room -= self._claim_begun(peer, offered, room, now, packed)
         may_help = not (peer.snubbed or peer.peer_choking)
-        if room and may_help and self._picker.sequential:
+        if room and may_help and self._need.sequential:
             room -= self._steal(peer, room, EAGER_FACTOR, now, packed)
         if room:
             room -= self._begin_pieces(peer, offered, room, now, packed)
@@ -179,7 +171,7 @@ class Requester:
             if not startable:
                 self.starved[peer.id] = peer
                 break
-            if peer.suggested and not self._picker.sequential:
+            if peer.suggested and not self._need.sequential:
                 suggested = piece_set(peer.suggested, self._count)
                 candidates = self._picker.foremost(candidates) & suggested or candidates
             if peer.run_at is None:
@@ -189,7 +181,7 @@ class Requester:
                 peer.run_at = picked[-1] + 1
             for index in picked:
                 piece = self._active.start(PieceIndex(index))
-                if self._need.is_suspect(index):
+                if self._corruption.is_suspect(index):
                     piece.only_from = peer.id
                 left -= self._claim(peer, piece, left, now, packed)
         return room - left

@@ -18,6 +18,10 @@ class TorrentState(enum.Enum):
     SEEDING = "seeding"
     ERROR = "error"
 
+    # Each is there once, so its identity will do. Enum's own is written in Python, and it is looked
+    # up in sets what a torrent may do, wherever something happens to it.
+    __hash__ = object.__hash__
+
 
 _WAYS = {
     TorrentState.STOPPED: {

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Protocol
 
-from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.journal import Journal
-from millstream.engine.udp_trackers import UdpTrackers
+from millstream.engine.tracker_access import TrackerAccess
 from millstream.errors import MillstreamError, TrackerError
-from millstream.interfaces.http import HttpClient, HttpRequest
-from millstream.interfaces.network import Network
+from millstream.interfaces.http import HttpRequest
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.tracker.announce import AnnounceEvent, AnnounceRequest, AnnounceResponse
 from millstream.tracker.announcer import Announce, Announcer, TrackerStatus
-from millstream.tracker.config import TrackerConfig
 from millstream.tracker.http_announce import announce_url, parse_announce
 
 # Announces of one torrent at a time; libtorrent's `max_concurrent_http_announces` is 50 for all.
@@ -28,78 +24,99 @@ MAX_CONCURRENT_ANNOUNCES = 20
 _NOTHING_YET = (0, 0)
 
 
+class AnnouncedTorrent(Protocol):
+    """The torrent that is announced: `engine.membership`.
+
+    Attributes:
+        journal: where what happens goes.
+    """
+
+    journal: Journal
+
+    @property
+    def info_hash(self) -> InfoHash:
+        """Its name in the network."""
+
+    @property
+    def progress_told(self) -> tuple[int, int, int]:
+        """The payload bytes uploaded and downloaded so far, and the bytes left.
+
+        `left` is above zero while the metadata is not known.
+        """
+
+    def tracker_named(self, peers: Sequence[PeerAddress]) -> None:
+        """A tracker named peers."""
+
+    def external_ip_told(self, host: str) -> None:
+        """A tracker said what our address is (BEP 24); it may lie."""
+
+
+class Unannounced:
+    """In place of `Announcing` where a torrent has no trackers; one does for all of them."""
+
+    __slots__ = ()
+
+    is_running = False
+    wants_peers = True
+
+    def start(self) -> None:
+        """There is nobody to tell."""
+
+    def completed(self) -> None:
+        """There is nobody to tell."""
+
+    def reannounce(self) -> None:
+        """There is nobody to ask."""
+
+    def seek_peers(self) -> None:
+        """There is nobody to ask."""
+
+    def note_room(self, *, has_room: bool) -> None:
+        """Nobody names any."""
+
+    def trackers(self) -> list[TrackerStatus]:
+        """There are none."""
+        return []
+
+    async def stop(self) -> None:
+        """There is nobody to tell."""
+
+
+UNANNOUNCED = Unannounced()
+
+
 class Announcing:
     """Announces a torrent while it is active.
 
     Args:
-        info_hash: the torrent.
+        torrent: which, and who is told what comes of it.
         tiers: its trackers' URLs (BEP 12).
-        peer_id: ours.
-        key: ours for as long as the engine runs; proves who we are when our address changes.
-        port: says where we accept peers; None if we do not.
-        counters: says the payload bytes uploaded and downloaded so far, and the bytes left; `left`
-            is above zero while the metadata is not known.
-        http: for HTTP trackers; None if there is none.
-        network: for UDP trackers.
-        rng: for the order of trackers, jitter and transaction ids.
-        config: the settings.
-        deliver: takes the peers of an answer.
+        access: the way to them, and what is the same for all torrents.
         allow_local: whether trackers may be at addresses that are not global, even if the settings
             say no: for a torrent that the user gave together with such peers.
-        external_ip: takes our address as a tracker sees it (BEP 24); trackers may lie.
-        families: 4, 6 or both: what this host has.
-        udp: shared by all torrents; None makes one for this torrent.
-        journal: where what happens goes; None makes one.
-        turns: says when a torrent may announce, of all; None makes them for this one.
     """
 
     __slots__ = (
-        *("_allow_local", "_announcer", "_base", "_config", "_counters", "_deliver"),
-        *("_external_ip", "_farewell", "_has_turn", "_http", "_info_hash", "_is_running"),
-        *("_journal", "_key", "_owns_udp", "_peer_id", "_port", "_room", "_start_again"),
-        *("_tasks", "_timer", "_turns", "_udp"),
+        *("_access", "_allow_local", "_announcer", "_base", "_farewell", "_has_turn"),
+        *("_is_running", "_room", "_start_again", "_tasks", "_timer", "_torrent"),
     )
 
     def __init__(
         self,
-        *,
-        info_hash: InfoHash,
+        torrent: AnnouncedTorrent,
         tiers: Sequence[Sequence[str]],
-        peer_id: bytes,
-        key: int,
-        port: Callable[[], int | None],
-        counters: Callable[[], tuple[int, int, int]],
-        http: HttpClient | None,
-        network: Network,
-        rng: random.Random,
-        config: TrackerConfig,
-        deliver: Callable[[list[PeerAddress]], None],
+        access: TrackerAccess,
+        *,
         allow_local: bool = False,
-        external_ip: Callable[[str], None] | None = None,
-        families: Sequence[int] = (4, 6),
-        udp: UdpTrackers | None = None,
-        journal: Journal | None = None,
-        turns: AnnounceTurns | None = None,
     ) -> None:
-        self._info_hash = info_hash
-        self._journal = journal or Journal(info_hash)
-        self._peer_id = peer_id
-        self._key = key
-        self._port = port
-        self._counters = counters
-        self._http = http
-        self._config = replace(config, http=False) if http is None and config.http else config
-        self._deliver = deliver
-        self._allow_local = allow_local or config.allow_local
-        self._external_ip = external_ip
-        self._udp = udp or UdpTrackers(network, rng, config)
-        self._owns_udp = udp is None
-        self._announcer = Announcer(tiers, rng, self._config, families)
+        self._torrent = torrent
+        self._access = access
+        self._allow_local = allow_local or access.config.allow_local
+        self._announcer = Announcer(tiers, access.rng, access.possible, access.families())
         self._base = _NOTHING_YET
         self._tasks: dict[asyncio.Task[None], Announce] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._room: asyncio.Semaphore | None = None
-        self._turns = turns or AnnounceTurns()
         self._has_turn = False
         self._is_running = False
         self._start_again = False
@@ -116,7 +133,7 @@ class Announcing:
             self._start_again = True
         elif not self._is_running:
             self._is_running = True
-            uploaded, downloaded, _ = self._counters()
+            uploaded, downloaded, _ = self._torrent.progress_told
             self._base = (uploaded, downloaded) if uploaded or downloaded else _NOTHING_YET
             self._announcer.start(asyncio.get_running_loop().time())
             self.proceed()
@@ -141,9 +158,9 @@ class Announcing:
         """Whether trackers are asked to name peers; False for a torrent that has no room for any."""
         return self._announcer.wants_peers
 
-    @wants_peers.setter
-    def wants_peers(self, value: bool) -> None:
-        self._announcer.wants_peers = value
+    def note_room(self, *, has_room: bool) -> None:
+        """Say whether there is room for peers that trackers might name. May be called often."""
+        self._announcer.wants_peers = has_room
 
     def trackers(self) -> list[TrackerStatus]:
         """All trackers, in the order in which they are tried."""
@@ -157,7 +174,7 @@ class Announcing:
         """
         self._start_again = False
         if self._farewell is None:
-            seconds = self._config.stop_deadline if deadline is None else deadline
+            seconds = self._access.config.stop_deadline if deadline is None else deadline
             self._farewell = asyncio.get_running_loop().create_task(self._say_farewell(seconds))
         # Others may wait for it as well: who gives up must not end it for them.
         await asyncio.shield(self._farewell)
@@ -165,7 +182,7 @@ class Announcing:
     async def _say_farewell(self, seconds: float) -> None:
         try:
             self._is_running = False
-            self._turns.leave(self)
+            self._access.turns.leave(self)
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -192,8 +209,6 @@ class Announcing:
                     await asyncio.wait(farewells, timeout=deadline - loop.time())
             finally:
                 await _cancel(farewells)
-            if self._owns_udp:
-                self._udp.close()
         finally:
             self._farewell = None
         if self._start_again:
@@ -214,7 +229,7 @@ class Announcing:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._announcer.next_due() <= now:
-            if not self._has_turn and not self._turns.take(self):
+            if not self._has_turn and not self._access.turns.take(self):
                 return  # it is called again
             self._has_turn = True
             for announce in self._announcer.due(now):
@@ -234,7 +249,7 @@ class Announcing:
 
     def _give_turn_back(self) -> None:
         self._has_turn = False
-        self._turns.give_back()
+        self._access.turns.give_back()
 
     async def _announce(self, announce: Announce) -> None:
         loop = asyncio.get_running_loop()
@@ -243,45 +258,46 @@ class Announcing:
         except MillstreamError as error:
             retry_in = error.retry_in if isinstance(error, TrackerError) else None
             self._announcer.failed(announce.endpoint, str(error), loop.time(), retry_in)
-            self._journal.tracker_failed(announce.endpoint.url, error)
+            self._torrent.journal.tracker_failed(announce.endpoint.url, error)
         else:
             self._announcer.succeeded(announce.endpoint, response, loop.time())
-            self._journal.tracker_answered(announce.endpoint.url, response)
-            if response.external_ip is not None and self._external_ip is not None:
-                self._external_ip(response.external_ip)
+            self._torrent.journal.tracker_answered(announce.endpoint.url, response)
+            if response.external_ip is not None:
+                self._torrent.external_ip_told(response.external_ip)
             if response.peers:
-                self._deliver(list(response.peers))
+                self._torrent.tracker_named(response.peers)
         self.proceed()
 
     async def _ask(self, announce: Announce) -> AnnounceResponse:
         if self._room is None:
             self._room = asyncio.Semaphore(MAX_CONCURRENT_ANNOUNCES)
         async with self._room:
-            uploaded, downloaded, left = self._counters()
+            access = self._access
+            uploaded, downloaded, left = self._torrent.progress_told
             request = AnnounceRequest(
-                info_hash=self._info_hash,
-                peer_id=self._peer_id,
-                port=self._port() or 0,
+                info_hash=self._torrent.info_hash,
+                peer_id=access.peer_id,
+                port=access.port() or 0,
                 uploaded=max(0, uploaded - self._base[0]),
                 downloaded=max(0, downloaded - self._base[1]),
                 left=left,
                 event=announce.event,
-                key=self._key,
+                key=access.key,
                 want=announce.want,
                 tracker_id=announce.tracker_id,
             )
             url, family = announce.endpoint.url, announce.endpoint.family
             if url[:4].lower() == "udp:":
-                return await self._udp.announce(
+                return await access.udp.announce(
                     url, request, family=family, allow_local=self._allow_local
                 )
-            if self._http is None:
+            if access.http is None:
                 raise TrackerError("HTTP trackers are turned off")
-            response = await self._http.get(
+            response = await access.http.get(
                 HttpRequest(
                     url=announce_url(url, request),
-                    timeout=self._config.announce_timeout,
-                    max_length=self._config.max_response_length,
+                    timeout=access.config.announce_timeout,
+                    max_length=access.config.max_response_length,
                     allow_local=self._allow_local,
                     family=family,
                 )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.connector import Connector
-from millstream.engine.magnet import MagnetStage
 from millstream.engine.membership import Membership
 from millstream.engine.session import TorrentSession
 from millstream.engine.shared import Shared
@@ -19,6 +18,9 @@ from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.roots import StorageRoot
 from millstream.tracker.tracker_url import TrackerUrl
+
+if TYPE_CHECKING:
+    from millstream.engine.magnet import MagnetStage
 
 
 class Assembly:
@@ -58,14 +60,24 @@ class Assembly:
             ConfigError: there is no such file to select.
             TrackerError: one of `trackers` is no announce URL.
         """
-        is_magnet = isinstance(source, Magnet)
-        magnet = source if isinstance(source, Magnet) else Magnet.of(source)
-        tiers = _tiers(magnet) if isinstance(source, Magnet) else list(source.trackers)
-        hosts = [peer.host for peer in (*peers, *magnet.peers)]
-        hosts += [TrackerUrl.parse(url).host for url in trackers]
+        tiers: list[Sequence[str]] = []
+        hosts = [peer.host for peer in peers]
+        fetch = None
+        if isinstance(source, Magnet):
+            tiers += _tiers(source)
+            hosts += [peer.host for peer in source.peers]
+            # Here: most torrents come with their metainfo.
+            from millstream.core.metadata_fetch import MetadataFetch  # noqa: PLC0415
+
+            fetch = MetadataFetch(source.info_hash, self._shared.rng)
+        else:
+            tiers += source.trackers
+        for url in trackers:
+            tiers.append([url])
+            hosts.append(TrackerUrl.parse(url).host)
         member = Membership(
-            magnet,
-            [*tiers, *([url] for url in trackers)],
+            source,
+            tiers,
             root,
             self._shared,
             self._connector,
@@ -73,7 +85,7 @@ class Assembly:
             allow_local=allow_local
             or any(map(is_local, hosts))
             or self._shared.config.trackers.allow_local,
-            fetch=MetadataFetch(magnet.info_hash, self._shared.rng) if is_magnet else None,
+            fetch=fetch,
         )
         try:
             if isinstance(source, Metainfo):
@@ -81,8 +93,7 @@ class Assembly:
             else:
                 member.stage = self._magnet_stage(source, member, options)
         except ConfigError:
-            member.limits.close()
-            self._shared.roots.unassign(member.info_hash)
+            member.discard()
             raise
         return member
 
@@ -90,14 +101,16 @@ class Assembly:
         self, metainfo: Metainfo, member: Membership, options: TorrentOptions
     ) -> TorrentSession:
         session = TorrentSession(metainfo, member, self._shared)
-        session.machine.download.picker.sequential = options.sequential
-        session.machine.keep_seeds = options.observe
+        session.machine.need.sequential = options.sequential
+        session.machine.need.keep_seeds = options.observe
         session.start_with(options.choose(metainfo))
         return session
 
     def _magnet_stage(
         self, magnet: Magnet, member: Membership, options: TorrentOptions
     ) -> MagnetStage:
+        from millstream.engine.magnet import MagnetStage  # noqa: PLC0415 - as above
+
         def arrived(info: bytes) -> None:
             metainfo = Metainfo.from_info(info, _tiers(magnet), magnet.web_seeds)
             session = self._session(metainfo, member, options.or_select(magnet.select))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from millstream.core.geometry import Geometry, choose_piece_length
+from millstream.core.geometry import choose_piece_length
 from millstream.engine.piece_hasher import PieceHasher
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.errors import EngineError, StorageError
 from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
-from millstream.storage.layout import FileLayout, StoredFile
+from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 
 # Nothing is known of the torrent while its pieces are hashed.
@@ -25,10 +25,10 @@ async def _hash_pieces(
     disk: DiskQueue,
     root: str,
     layout: FileLayout,
-    piece_count: int,
     progress: Callable[[int, int], None] | None,
 ) -> bytes:
     """The digests of all pieces, 20 bytes each. Raises StorageError."""
+    piece_count = layout.piece_count
     digests: list[bytes] = [b""] * piece_count
     failures: list[StorageError] = []
     hashed = 0
@@ -101,15 +101,12 @@ async def author_torrent(
     if not total:
         raise EngineError(f"{name!r} has no bytes to share")
     piece_length = piece_length or choose_piece_length(total)
-    entries, stored, offset = [], [], 0
+    entries = []
     for path, size in listed:
         parts = tuple(path.split("/"))
         entries.append(FileEntry(parts[1:] if found.is_directory else parts, size))
-        stored.append(StoredFile(path, offset, size, FileAttribute(0)))
-        offset += size
-    layout = FileLayout(stored, piece_length, total, name)
-    piece_count = Geometry(total, piece_length).piece_count
-    digests = await _hash_pieces(disk, root, layout, piece_count, progress)
+    layout = FileLayout(entries, [path for path, _ in listed], piece_length, name)
+    digests = await _hash_pieces(disk, root, layout, progress)
     torrent = build(
         name,
         entries,

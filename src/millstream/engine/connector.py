@@ -24,13 +24,11 @@ MAX_IN_ROUND = 200
 
 
 class Seeker(Protocol):
-    """A torrent that looks for peers.
+    """A torrent that looks for peers."""
 
-    Attributes:
-        swarm: the peers it knows of.
-    """
-
-    swarm: Swarm
+    @property
+    def swarm(self) -> Swarm:
+        """The peers it knows of."""
 
     def wake(self) -> None:
         """An attempt ended, or nobody was to be tried: look what is next, soon."""

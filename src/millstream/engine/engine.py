@@ -7,10 +7,9 @@ import random
 from collections.abc import Callable, Iterable
 from os import PathLike
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from millstream.core.swarm import PeerSource
-from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.assembly import Assembly
 from millstream.engine.config import EngineConfig
 from millstream.engine.engine_events import EngineEvent, EngineHub, TorrentAdded, TorrentRemoved
@@ -26,9 +25,7 @@ from millstream.engine.links import Links
 from millstream.engine.listener import Listeners
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import MAX_PARTIAL_BYTES
-from millstream.engine.persistence import Persistence
 from millstream.engine.queue import Queue
-from millstream.engine.restored import RestoredSession, bring_back, start_all
 from millstream.engine.running_settings import RunningSettings
 from millstream.engine.session import TorrentSession
 from millstream.engine.shared import Shared
@@ -37,12 +34,8 @@ from millstream.engine.tick import Tick
 from millstream.engine.tick_meter import TickStats
 from millstream.engine.torrent import Torrent
 from millstream.engine.torrent_options import Selection, TorrentOptions
-from millstream.engine.udp_trackers import UdpTrackers
-from millstream.errors import (
-    DuplicateTorrentError,
-    EngineClosedError,
-    EngineError,
-)
+from millstream.engine.tracker_access import TrackerAccess
+from millstream.errors import DuplicateTorrentError, EngineClosedError, EngineError
 from millstream.interfaces.disk import DiskResult
 from millstream.interfaces.platform import Platform
 from millstream.logging.component_logger import component_logger
@@ -54,6 +47,10 @@ from millstream.protocol.peer_id import client_name, make_peer_id
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
 from millstream.storage.roots import StorageRoot, StorageRootManager
+
+if TYPE_CHECKING:
+    from millstream.engine.persistence import Persistence
+    from millstream.engine.restored import RestoredSession
 
 READ_CACHE_BYTES = 4 << 20
 
@@ -92,10 +89,11 @@ class Engine:
         self._goal_ends = GoalEnds(
             config.goals, self._members.values, self._torrents.get, self.remove
         )
-        self._udp = UdpTrackers(platform.network, rng, config.trackers)
-        self._announce_turns = AnnounceTurns()
         self._links = Links(config, platform, self._members.get, self._members.values)
         self._housekeeping = Housekeeping(config, platform, self.roots, self._members)
+        self._trackers = TrackerAccess.make(
+            peer_id, self._listeners, platform, rng, config.trackers
+        )
         self._shared = Shared(
             config=config,
             platform=platform,
@@ -107,19 +105,19 @@ class Engine:
             tick=self._tick,
             limits=self._limits,
             queue=self.queue,
-            udp=self._udp,
-            announce_turns=self._announce_turns,
+            trackers=self._trackers,
             rng=rng,
             peer_id=peer_id,
             client=client_name(peer_id),
-            key=rng.getrandbits(32),
             next_connection=self._links.next_connection,
             listen_port=lambda: self._listeners.port,
-            families=self._listeners.families,
         )
         self._assembly = Assembly(self._shared, self._links.connector)
         self._persistence: Persistence | None = None
         if platform.store is not None:
+            # Here: most engines remember nothing, and much is imported by those that do.
+            from millstream.engine.persistence import Persistence  # noqa: PLC0415
+
             self._persistence = Persistence(
                 platform.store, platform.files, platform.clock, self.roots, self.queue
             )
@@ -201,11 +199,11 @@ class Engine:
         self._running = False
         self._heartbeat.stop()
         self._limits.close()
-        self._announce_turns.close()
-        self._udp.close()
+        self._trackers.close()
         if self._persistence is not None:
             await self._persistence.close()
         await self._platform.disk.close()
+        await self._platform.files.close()
         if self._platform.http is not None:
             await self._platform.http.close()
         self._tick.stop()
@@ -289,7 +287,8 @@ class Engine:
         )
         added = self._enter(source, member)
         member.add_peers(addresses, PeerSource.USER)
-        member.add_peers(member.magnet.peers, PeerSource.MAGNET)
+        if isinstance(source, Magnet):
+            member.add_peers(source.peers, PeerSource.MAGNET)
         member.added_at = self._platform.clock.wall_time()
         member.is_stopped_by_user = not start and not seed_mode
         self.queue.entered(member)
@@ -379,19 +378,18 @@ class Engine:
             raise EngineError("the engine was made without a session")
         if not self._running:
             raise EngineClosedError("the engine is not running")
+        from millstream.engine.restored import bring_back, start_all  # noqa: PLC0415 - as above
+
         with uncollected():
             restored = await bring_back(
                 self._persistence, self._assembly, self.roots, self._members, self._enter
             )
             # A disk that is not mounted must be known before anybody looks for files on it.
             await self._housekeeping.look_at_roots()
-            members = []
             for torrent in restored.torrents:
-                member = self._members.get(torrent.info_hash)
-                if member is not None:
+                if torrent.info_hash in self._members:
                     self._hub.emit(TorrentAdded(torrent, restored=True))
-                    members.append(member)
-            await start_all(members, lambda member: self._members.get(member.info_hash) is member)
+            await start_all(restored.torrents, self._members)
         return restored
 
     async def save_session(self) -> None:

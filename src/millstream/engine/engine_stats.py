@@ -18,9 +18,7 @@ def tick_stats(meter: TickMeter, members: Collection[Membership], now: float) ->
         total=total,
         longest=longest,
         active_pieces=sum(
-            len(stage.machine.download.active)
-            for stage in stages
-            if isinstance(stage, TorrentSession)
+            len(stage.machine.active) for stage in stages if isinstance(stage, TorrentSession)
         ),
         connected_peers=sum(len(member.links) for member in members),
         active_torrents=sum(stage.is_active for stage in stages),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from millstream.core.extension_exchange import ExtensionExchange, ExtensionSide
 from millstream.core.geometry import ConnectionId
 from millstream.core.host_kind import HostKind, host_kind
-from millstream.core.metadata_fetch import MetadataFetch
 from millstream.engine.config import Encryption
 from millstream.engine.journal import Journal
 from millstream.engine.link import Link
@@ -17,6 +16,9 @@ from millstream.engine.stage import Stage
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.extension import ExtensionHandshake
 from millstream.protocol.ut_pex import PexFlag, PexPeer
+
+if TYPE_CHECKING:
+    from millstream.core.metadata_fetch import MetadataFetch
 
 
 class ExtensionUser(Protocol):

@@ -83,14 +83,15 @@ def expected_files(
         return []
     digits, length = f"{have:0{piece_count}b}", layout.piece_length
     found = []
-    for index, file in enumerate(layout.files):
-        if not file.length or file.path is None:
+    columns = zip(layout.names, layout.offsets, layout.lengths, strict=True)
+    for index, (name, offset, size) in enumerate(columns):
+        if not size or name is None:
             continue
-        first, end = file.offset // length, -(-(file.offset + file.length) // length)
+        first, end = offset // length, -(-(offset + size) // length)
         last = digits.rfind("1", first, end)
         path = path_of(index) if last >= 0 else None
         if path is not None:
-            least = min((last + 1) * length, file.offset + file.length) - file.offset
+            least = min((last + 1) * length, offset + size) - offset
             is_whole = digits.find("0", first, end) < 0
             found.append(ExpectedFile(index, path, least, is_whole))
     return found

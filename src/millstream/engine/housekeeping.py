@@ -251,7 +251,7 @@ def _expected(session: TorrentSession) -> list[ExpectedFile]:
     in_parts = placement.in_parts
     return expected_files(
         session.layout,
-        session.machine.download.have,
+        session.machine.need.have,
         count,
         lambda index: None if index in in_parts else placement.own_path(index),
     )

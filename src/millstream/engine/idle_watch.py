@@ -6,10 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from math import ceil
 
-from millstream.core.idleness import why_idle
 from millstream.core.torrent import BEAT
 from millstream.core.torrent_state import TorrentState
-from millstream.engine.idle_facts import idle_facts
 from millstream.engine.membership import Membership
 from millstream.logging.component_logger import component_logger
 
@@ -46,4 +44,7 @@ class IdleWatch:
         for _ in range(min(self._share, len(self._waiting))):
             member = self._waiting.pop()
             if member.stage.state in _WATCHED:
-                member.journal.looked_at(why_idle(idle_facts(member, now)))
+                # Here: few programs listen to the log, and few ask.
+                from millstream.engine.idle_facts import find_idleness  # noqa: PLC0415
+
+                member.journal.looked_at(find_idleness(member, now))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millstream.core.geometry import Geometry
 from millstream.core.piece_set import set_of_ranges
@@ -14,7 +14,6 @@ from millstream.engine.checking import Checker
 from millstream.engine.config import EngineConfig
 from millstream.engine.file_choice import NO_CHOICE
 from millstream.engine.preparation import make_empty_files, make_room
-from millstream.engine.resumption import CheckPlan, plan_check
 from millstream.engine.room import check_room, room_needed
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.unbroken import interrupt_once
@@ -24,10 +23,13 @@ from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.protocol.bitfield import every_piece
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.metainfo import Metainfo
-from millstream.storage.claims import Claims
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 from millstream.storage.roots import StorageRoot
+
+if TYPE_CHECKING:
+    from millstream.engine.resumption import CheckPlan
+    from millstream.storage.claims import Claims
 
 # Seconds for which a look at the root holds where nothing speaks against it: ten thousand torrents
 # that are checked at once look a few times.
@@ -225,6 +227,9 @@ class Inventory:
             await self._torrent.see_root(RECENT)
             await self._torrent.settle()
             if self.claims is not None:
+                # Here: only a session has claims of an earlier run.
+                from millstream.engine.resumption import plan_check  # noqa: PLC0415
+
                 plan = await plan_check(self.claims, placement, files, count)
             among = None if plan is None else plan.doubtful
             checker = Checker(self._metainfo, self._disk, self._progressed, among)
@@ -275,7 +280,7 @@ class Inventory:
         layout, allocation = placement.layout, self._config.disk.allocation
         stats: list[FileStat | None] = []
         if allocation is not Allocation.SPARSE:
-            paths = [placement.own_path(index) or "" for index in range(len(layout.files))]
+            paths = [placement.own_path(index) or "" for index in range(len(layout.names))]
             stats = await self._files.stat_many(placement.root, paths)
         needed = room_needed(
             Geometry(metainfo.total_length, metainfo.piece_length),
@@ -283,7 +288,7 @@ class Inventory:
             have=have,
             wanted=self.choice.pieces(layout, metainfo.piece_count).wanted,
             allocation=allocation,
-            files=[index for index in range(len(layout.files)) if self.choice.wants(index)],
+            files=[index for index in range(len(layout.names)) if self.choice.wants(index)],
             stats=stats,
         )
         await check_room(
@@ -330,16 +335,17 @@ class Inventory:
     async def _gone(self, indexes: list[int], placement: Placement) -> list[range]:
         """The pieces that have bytes beyond the files' ends."""
         layout = placement.layout
-        stored = [(layout.files[index], placement.path(index)) for index in indexes]
+        stored = [(index, placement.path(index)) for index in indexes]
         paths = [path for _, path in stored if path is not None]
         sizes = iter(await self._files.stat_many(placement.root, paths))
         gone: list[range] = []
-        for file, path in stored:
+        for index, path in stored:
             found = next(sizes) if path is not None else None
             size = 0 if found is None or found.is_directory else found.size
-            if path is not None and path != placement.parts_path and size < file.length:
-                first = (file.offset + size) // layout.piece_length
-                last = (file.offset + file.length - 1) // layout.piece_length
+            offset, length = layout.offsets[index], layout.lengths[index]
+            if path is not None and path != placement.parts_path and size < length:
+                first = (offset + size) // layout.piece_length
+                last = (offset + length - 1) // layout.piece_length
                 gone.append(range(first, last + 1))
         return gone
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import fields, replace
 
 from millstream.core.limits_config import LimitsConfig
 from millstream.core.rate_limit import RateLimit
 from millstream.engine.reading import LimitedLink
-from millstream.engine.torrent_limits import TorrentLimits
+from millstream.engine.torrent_limits import LimitedTorrent, TorrentLimits
 from millstream.interfaces.clock import LocalClock
 
 # A turn due within so many seconds is given with the one that is due now.
@@ -43,18 +42,25 @@ class Limits:
         """Put into force what is configured; the loop must be running."""
         self._apply()
 
-    def torrent(self, wake: Callable[[], None]) -> TorrentLimits:
-        """A torrent comes; `wake` makes it go on with its upload, soon."""
-        torrent = TorrentLimits(
+    @property
+    def of_each(self) -> tuple[int | None, int | None]:
+        """The limits, down and up, that a torrent has of its own from the start."""
+        return self.config.torrent_download, self.config.torrent_upload
+
+    def torrent(
+        self, torrent: LimitedTorrent, download: int | None = None, upload: int | None = None
+    ) -> TorrentLimits:
+        """The limits of a torrent that has peers, or these limits of its own."""
+        limits = TorrentLimits(
             self._download,
             self._upload,
-            self.config.torrent_download,
-            self.config.torrent_upload,
+            download,
+            upload,
             turns=self,
-            wake=wake,
+            torrent=torrent,
         )
-        self._torrents[torrent] = None
-        return torrent
+        self._torrents[limits] = None
+        return limits
 
     @property
     def download(self) -> int | None:

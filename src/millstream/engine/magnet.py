@@ -196,7 +196,7 @@ class MagnetStage:
             return
         self.error = error
         self._set_state(TorrentState.ERROR)
-        self._membership.hub.emit(events.TorrentFailed(error))
+        self._membership.tell(events.TorrentFailed(error))
         self._close_links("torrent is in error")
 
     def request(self, now: float) -> None:

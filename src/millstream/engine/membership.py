@@ -10,26 +10,23 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from millstream.core.geometry import ConnectionId
-from millstream.core.metadata_fetch import MetadataFetch
 from millstream.core.metadata_peer import MetadataPeer
 from millstream.core.partial_piece import PartialPiece
 from millstream.core.peer import Peer
-from millstream.core.swarm import PeerSource, Swarm
+from millstream.core.swarm import PeerSource
 from millstream.core.torrent_state import TorrentState
 from millstream.engine import events
-from millstream.engine.admission import Admission
-from millstream.engine.announcing import Announcing
+from millstream.engine.announcing import UNANNOUNCED, Announcing, Unannounced
+from millstream.engine.company import Company
 from millstream.engine.connector import Connector
-from millstream.engine.extensions import Extensions
-from millstream.engine.journal import Journal
 from millstream.engine.link import Link
 from millstream.engine.liveness import tend_links
 from millstream.engine.reading import Hold
 from millstream.engine.shared import Shared
-from millstream.engine.stage import AnyPeer, Stage
-from millstream.engine.standing import Standing
+from millstream.engine.stage import AnyPeer
 from millstream.engine.status import PeerStatus, peer_status
 from millstream.errors import InternalError, MillstreamError, RemoteProtocolError
 from millstream.interfaces.disk import DiskResult
@@ -37,9 +34,13 @@ from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.handshake import Handshake, Reserved
 from millstream.protocol.magnet import Magnet
+from millstream.protocol.metainfo import Metainfo
 from millstream.protocol.peer_id import client_name
 from millstream.protocol.ut_pex import PexFlag, PexPeer
 from millstream.storage.roots import StorageRoot, StorageRootManager
+
+if TYPE_CHECKING:
+    from millstream.core.metadata_fetch import MetadataFetch
 
 # A download with fewer peers, and nobody left to try, asks its trackers before they expect it.
 FEW_PEERS = 10
@@ -47,13 +48,14 @@ FEW_PEERS = 10
 FULL_LOOK = 300.0
 
 
-class Membership(Standing):
+class Membership(Company):
     """One torrent among its peers: owner of its links.
 
-    Implements `engine.link.LinkOwner`, `engine.tick.Ticking` and `engine.extensions.ExtensionUser`.
+    Implements `engine.link.LinkOwner`, `engine.tick.Ticking`, `engine.extensions.ExtensionUser` and
+    `engine.announcing.AnnouncedTorrent`.
 
     Args:
-        magnet: the torrent's infohash and what else is known of it from the start.
+        source: the torrent, or what is known of it from the start.
         tiers: its trackers (BEP 12).
         root: what its files are or will be under.
         shared: what all torrents share.
@@ -62,26 +64,19 @@ class Membership(Standing):
         fetch: fetches the metadata; None if it is known.
 
     Attributes:
-        stage: what the torrent is at the moment; set before anything else happens.
-        swarm: the peers it knows of.
-        links: the connections that belong to it, by id.
-        hub: where its events go.
-        journal: where what happens to it goes, for the log.
         connector: tries due peers, within the limits.
-        extensions: what is said by extensions.
+        announcing: tells its trackers, if it has any.
     """
 
     __slots__ = (
-        *("_admission", "_farewell", "_has_new_peers", "_is_held", "_listen_addresses", "_root"),
-        *("_shared", "allow_local", "announcing", "connector", "departed_downloaded"),
-        *("departed_uploaded", "extensions", "hub", "journal", "limits", "links", "magnet"),
-        *("stage", "swarm"),
+        *("_farewell", "_has_new_peers", "_is_held", "_listen_addresses", "_root", "_source"),
+        *("allow_local", "announcing", "connector", "departed_downloaded"),
+        "departed_uploaded",
     )
-    stage: Stage
 
     def __init__(
         self,
-        magnet: Magnet,
+        source: Metainfo | Magnet,
         tiers: Sequence[Sequence[str]],
         root: StorageRoot,
         shared: Shared,
@@ -90,51 +85,25 @@ class Membership(Standing):
         allow_local: bool = False,
         fetch: MetadataFetch | None = None,
     ) -> None:
-        self.magnet = magnet
-        super().__init__(magnet.info_hash, shared.queue)
-        self._root = shared.roots.assign(magnet.info_hash, root.token)
-        self.allow_local = allow_local
-        self.swarm = Swarm(shared.config.swarm, shared.rng)
-        self.links: dict[ConnectionId, Link] = {}
-        self.hub = events.EventHub()
-        self.journal = Journal(magnet.info_hash, self.hub)
-        self.extensions = Extensions(self, shared, fetch)
-        self.limits = shared.limits.torrent(self.wake)
-        self.departed_downloaded = self.departed_uploaded = 0
-        self._shared = shared
+        self._root = shared.roots.assign(source.info_hash, root.token)
+        super().__init__(source.info_hash, shared, fetch)
+        self._source = source
         self.connector = connector
-        self._admission = Admission(self.info_hash, self.swarm, self.links, shared, self)
+        self.allow_local = allow_local
+        self.announcing: Announcing | Unannounced = (
+            Announcing(self, tiers, shared.trackers, allow_local=allow_local)
+            if any(tiers)
+            else UNANNOUNCED
+        )
+        self.departed_downloaded = self.departed_uploaded = 0
         self._has_new_peers = self._is_held = False
         self._farewell: asyncio.Task[None] | None = None
         self._listen_addresses: dict[ConnectionId, PeerAddress] = {}
-        self.announcing = Announcing(
-            info_hash=magnet.info_hash,
-            tiers=tiers,
-            peer_id=shared.peer_id,
-            key=shared.key,
-            port=shared.listen_port,
-            counters=self._counters,
-            http=shared.platform.http,
-            network=shared.platform.network,
-            udp=shared.udp,
-            turns=shared.announce_turns,
-            families=shared.families(),
-            rng=shared.rng,
-            config=shared.config.trackers,
-            allow_local=allow_local,
-            deliver=self._tracker_answered,
-            external_ip=self._external_ip_told,
-            journal=self.journal,
-        )
 
     @property
-    def metadata_progress(self) -> float:
-        """The share of the metadata that came, 0 to 1."""
-        return (
-            1.0
-            if self.extensions.exchange.fetch is None
-            else self.extensions.exchange.fetch.progress
-        )
+    def magnet(self) -> Magnet:
+        """A link to it."""
+        return self._source if isinstance(self._source, Magnet) else Magnet.of(self._source)
 
     @property
     def roots(self) -> StorageRootManager:
@@ -159,7 +128,7 @@ class Membership(Standing):
     @property
     def name(self) -> str:
         """What it is called before its metadata is known."""
-        return self.magnet.name or str(self.info_hash)
+        return self._source.name or str(self.info_hash)
 
     @property
     def is_active(self) -> bool:
@@ -175,31 +144,22 @@ class Membership(Standing):
         """There is something to do: tick soon."""
         self._shared.tick.wake(self)
 
-    def metadata_known(self, info: bytes, *, private: bool) -> None:
-        """Serve the metadata from now on. What a private torrent's peers told is forgotten."""
-        self.extensions.metadata_known(info, private=private)
-        if private:
-            self.swarm.forget(PeerSource.PEX | PeerSource.DHT | PeerSource.LSD)
-            for link in list(self.links.values()):
-                known = self.swarm.find(link.address)
-                if not link.incoming and (known is None or not known.source):
-                    link.close("a private torrent's peers come from its trackers")
-
     def state_changed(self, before: TorrentState, after: TorrentState) -> None:
         """Tell everyone who waits, and the trackers."""
         if after is TorrentState.SEEDING and self.completed_at is None:
             self.completed_at = self._shared.platform.clock.wall_time()
         self.activity.state_changed(after, asyncio.get_running_loop().time())
         self.queue.changed()
-        self.hub.emit(events.StateChanged(before, after))
+        self.tell(events.StateChanged(before, after))
         if after is TorrentState.SEEDING and before is TorrentState.DOWNLOADING:
-            self.stage.when_at_rest(lambda: self.hub.emit(events.TorrentCompleted()))
+            self.stage.when_at_rest(lambda: self.tell(events.TorrentCompleted()))
             # Not for a part of the files: trackers count copies of the whole.
             if not self.stage.bytes_left:
                 self.announcing.completed()
         if self.stage.is_active:
             self.announcing.start()
-            self.extensions.tell_ours()
+            if self._extensions is not None:
+                self._extensions.tell_ours()
         elif after is TorrentState.ERROR or (
             after is TorrentState.QUEUED and self.announcing.is_running
         ):
@@ -233,29 +193,40 @@ class Membership(Standing):
         """The torrent leaves the engine."""
         self.stage.close()
         self.connector.set_limit(self, None)
-        self.limits.close()
-        self.hub.end()
+        self.part()
 
-    def _counters(self) -> tuple[int, int, int]:
+    def discard(self) -> None:
+        """It does not come to be in the engine."""
+        self.part()
+        self.roots.unassign(self.info_hash)
+
+    # engine.announcing.AnnouncedTorrent
+
+    @property
+    def progress_told(self) -> tuple[int, int, int]:
         """Bytes uploaded and downloaded so far, and bytes left."""
         return *self.stage.transferred, self.stage.bytes_left
 
-    def _tracker_answered(self, addresses: list[PeerAddress]) -> None:
-        self.add_peers(addresses, PeerSource.TRACKER)
+    def tracker_named(self, peers: Sequence[PeerAddress]) -> None:
+        """A tracker named peers."""
+        self.add_peers(peers, PeerSource.TRACKER)
 
-    def _external_ip_told(self, host: str) -> None:
+    def external_ip_told(self, host: str) -> None:
+        """A tracker said what our address is."""
         self.swarm.set_our_address(PeerAddress(host, self._shared.listen_port() or 0))
+
+    # Who is here.
 
     def peers(self) -> list[PeerStatus]:
         """The connected peers."""
         now = asyncio.get_running_loop().time()
         return [
-            peer_status(link.peer, self._source(link), link.encryption, now)
+            peer_status(link.peer, self._told_by(link), link.encryption, now)
             for link in self.links.values()
             if isinstance(link.peer, Peer | MetadataPeer)
         ] + self.stage.web_seed_statuses(now)
 
-    def _source(self, link: Link) -> str:
+    def _told_by(self, link: Link) -> str:
         """Who told of a peer, as people say it."""
         source = self.swarm.source(self._listen_addresses.get(link.id, link.address))
         names = [kind.name.lower() for kind in PeerSource if kind in source and kind.name]
@@ -267,7 +238,8 @@ class Membership(Standing):
         """Learn of peers."""
         for address in addresses:
             self._has_new_peers |= self.swarm.add(address, source)
-        self.wake()
+        if self._has_new_peers:
+            self.wake()
 
     def ban(self, address: PeerAddress, reason: str) -> None:
         """Never talk to this peer again, nor let its host come to us from another port."""
@@ -275,7 +247,7 @@ class Membership(Standing):
             return  # several of its pieces failed
         links = [link for link in self.links.values() if link.address == address]
         self.swarm.ban(address, incoming=True)
-        self.hub.emit(events.PeerBanned(address, reason))
+        self.tell(events.PeerBanned(address, reason))
         for link in links:
             if (listens := self._listen_addresses.get(link.id)) is not None:
                 self.swarm.ban(listens, incoming=False)
@@ -296,7 +268,7 @@ class Membership(Standing):
 
     def make_room(self, newcomer: PeerAddress | None) -> bool:
         """Close the connection of a peer that is worth less than a newcomer, if there is one."""
-        return self._admission.make_room(newcomer, self.stage)
+        return self.admission.make_room(newcomer, self.stage)
 
     # engine.link.LinkOwner
 
@@ -307,7 +279,7 @@ class Membership(Standing):
 
     def greeted(self, link: Link, handshake: Handshake) -> AnyPeer:
         """Admit a peer. Raises RemoteProtocolError if it is not wanted."""
-        self._admission.check(link, handshake, self.stage)
+        self.admission.check(link, handshake, self.stage)
         if link.incoming and not self.connector.may_join(self, link.address):
             raise RemoteProtocolError("the torrent has too many connections")
         link.peer_id = handshake.peer_id
@@ -323,7 +295,7 @@ class Membership(Standing):
         # The pieces come first: BEP 3 and BEP 6 want them before all else.
         self.stage.peer_admitted(peer)
         self.extensions.greet(link, side)
-        self.hub.emit(events.PeerConnected(link.address, client_name(handshake.peer_id)))
+        self.tell(events.PeerConnected(link.address, client_name(handshake.peer_id)))
         return peer
 
     def peers_told(self, peers: Iterable[PexPeer]) -> None:
@@ -350,7 +322,8 @@ class Membership(Standing):
 
     def drained(self) -> None:
         """A link can send again."""
-        self.extensions.exchange.drained(asyncio.get_running_loop().time())
+        if self._extensions is not None:
+            self._extensions.exchange.drained(asyncio.get_running_loop().time())
         self.stage.drained()
 
     def lost(self, link: Link, reason: str) -> None:
@@ -367,7 +340,7 @@ class Membership(Standing):
                 self.departed_uploaded += peer.uploaded.total
                 useful = bool(peer.downloaded.total or peer.uploaded.total)
                 is_seed = peer.is_seed
-            self.hub.emit(events.PeerDisconnected(link.address, reason))
+            self.tell(events.PeerDisconnected(link.address, reason))
         else:
             self.journal.peer_refused(link.address, reason)
         listens = self._listen_addresses.pop(link.id, None if link.incoming else link.address)
@@ -390,19 +363,24 @@ class Membership(Standing):
         if beat or self._has_new_peers:
             # A magnet has peers while its files are checked, too.
             tend_links(self.links.values(), self._shared.config.network, now)
-            self.extensions.exchange.tick(now)
+            if self._extensions is not None:
+                self._extensions.exchange.tick(now)
         if (beat or self._has_new_peers) and self.stage.is_active:
             self._has_new_peers = False
-            self._admission.turn_over(self.connector, self, self.stage, now)
-            self.connector.connect_due(self)
+            if self._swarm is not None:
+                self.admission.turn_over(self.connector, self, self.stage, now)
+                self.connector.connect_due(self)
             self._want_peers()
 
     def _want_peers(self) -> None:
         """Trackers are asked early where peers are few, and for none where there is no room."""
+        if self.announcing is UNANNOUNCED:
+            return
         is_full = self.connector.limit(self) <= len(self.links)
-        self.announcing.wants_peers = not is_full
+        self.announcing.note_room(has_room=not is_full)
         is_short = self.wants_seeds and len(self.links) < FEW_PEERS
-        if is_short and not is_full and not self.swarm.has_candidates():
+        has_candidates = self._swarm is not None and self._swarm.has_candidates()
+        if is_short and not is_full and not has_candidates:
             self.announcing.seek_peers()
 
     def request(self, now: float) -> None:
@@ -444,7 +422,7 @@ class Membership(Standing):
         if not self.is_active:
             return math.inf
         due = math.inf
-        if not self.connector.is_waiting(self):
-            due = self.swarm.next_due(seeds=self.wants_seeds)
+        if self._swarm is not None and not self.connector.is_waiting(self):
+            due = self._swarm.next_due(seeds=self.wants_seeds)
         # Whether trackers shall name peers is not seen by anything that wakes us.
         return due if self.announcing.wants_peers else min(due, now + FULL_LOOK)

@@ -151,7 +151,7 @@ class Moving:
             arrangement.member.journal.leftovers(relocation.root, error)
         else:
             arrangement.note(moved_from=None)
-        arrangement.member.hub.emit(events.TorrentMoved(relocation.to_root))
+        arrangement.member.tell(events.TorrentMoved(relocation.to_root))
 
     async def _finish(self, relocation: Relocation) -> None:
         info_hash = self._arrangement.member.info_hash
@@ -199,7 +199,7 @@ class Moving:
             await relocation.finish(self._files)
         except StorageError as error:
             arrangement.member.journal.leftovers(relocation.root, error)
-        arrangement.member.hub.emit(events.FilesRenamed(dict(paths)))
+        arrangement.member.tell(events.FilesRenamed(dict(paths)))
 
     # After a crash.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 from millstream.core.torrent_state import TorrentState
+from millstream.engine.flushing import Flushing
 from millstream.engine.kept_peers import peers_to_keep
 from millstream.engine.membership import Membership
 from millstream.engine.partial_record import encode_partial
@@ -25,7 +25,7 @@ from millstream.engine.torrent_keeper import TorrentKeeper
 from millstream.engine.torrent_options import TorrentOptions
 from millstream.errors import MillstreamError, StorageError
 from millstream.interfaces.clock import LocalClock
-from millstream.interfaces.filesystem import FileStat, FileSystem
+from millstream.interfaces.filesystem import FileSystem
 from millstream.interfaces.session_store import SessionStore
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.infohash import InfoHash
@@ -70,10 +70,8 @@ NEWCOMER_PATIENCE = 0.5
 # After a save failed: a full disk is not emptied within a second.
 RETRY_INTERVAL = 30.0
 
-# Torrents whose state is made and written in one go, between which the loop does other things; and
-# whose files are looked at in one go.
+# Torrents whose state is made and written in one go, between which the loop does other things.
 _SAVED_TOGETHER = 200
-_LOOKED_AT_TOGETHER = 100
 
 _KEYS = (state_key, metainfo_key, peers_key, partial_key)
 
@@ -104,7 +102,6 @@ class Persistence:
         self._roots = roots
         self._queue = queue
         self._roots_record = RootsRecord()
-        self._files = files
         self._clock = clock
         self.limits: LimitsRecord | None = None
         self._keepers: dict[InfoHash, TorrentKeeper] = {}
@@ -116,7 +113,7 @@ class Persistence:
         self._next_save = self._next_beat = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Task[None] | None = None
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing = Flushing(files, self._flush_ended, self._schedule)
         self._saving = asyncio.Lock()
         self._is_open = False
 
@@ -234,14 +231,14 @@ class Persistence:
         if self._timer is not None:
             self._timer.cancel()
         # Whatever they wait for ends by itself, and half of it must not be left.
-        while busy := [task for task in (self._turn, self._flushing) if task is not None]:
-            await asyncio.gather(*busy)
+        while self._turn is not None or self._flushing.is_running:
+            if self._turn is not None:
+                await self._turn
+            await self._flushing.wait()
         now = asyncio.get_running_loop().time()
         for keeper in self._keepers.values():
             keeper.observe(now, 0.0)
-            if keeper.flush_due is not None:
-                await keeper.flush(self._files)
-                self._due[keeper] = None
+        await self._flushing.flush([k for k in self._keepers.values() if k.flush_due is not None])
         for keeper in self._due:
             keeper.peers_saved_at = 0.0
         try:
@@ -278,7 +275,7 @@ class Persistence:
         when = self._next_beat
         if self._is_anything_due:
             when = min(when, self._next_save)
-        if self._flushing is None:
+        if not self._flushing.is_running:
             flushes = [k.flush_due for k in self._keepers.values() if k.flush_due is not None]
             when = min(when, *flushes) if flushes else when
         self._timer = asyncio.get_running_loop().call_at(when, self._begin_turn)
@@ -298,7 +295,7 @@ class Persistence:
             others = [keeper for keeper in self._due if keeper not in newcomers]
             if await self._try_to_save(others) and newcomers:
                 await self._save_newcomers(newcomers, now)
-        self._begin_to_flush(now, self._keepers.values())
+        self._flushing.begin(now, self._keepers.values())
         self._turn = None
         self._schedule()
 
@@ -307,60 +304,23 @@ class Persistence:
 
         What that finds is to be in the first that is stored of them, or all would be stored twice.
         """
-        if self._flushing is not None:
+        if self._flushing.is_running:
             return {}
         found = [keeper for keeper in self._due if keeper.saved is None]
         for keeper in found:
             keeper.observe(now, FLUSH_INTERVAL)
-        return self._begin_to_flush(now, found)
+        return self._flushing.begin(now, found)
 
     async def _save_newcomers(self, newcomers: Iterable[TorrentKeeper], now: float) -> None:
         """Save them when their files were looked at, but soon, in a turn that began at `now`."""
-        if self._flushing is not None:
-            await asyncio.wait([self._flushing], timeout=NEWCOMER_PATIENCE)
+        await self._flushing.wait(NEWCOMER_PATIENCE)
         if await self._try_to_save([keeper for keeper in newcomers if keeper in self._due]):
             # Who comes next may wait as long for the look.
             self._next_save = now + SAVE_INTERVAL - NEWCOMER_PATIENCE
 
-    def _begin_to_flush(
-        self, now: float, keepers: Iterable[TorrentKeeper]
-    ) -> dict[TorrentKeeper, None]:
-        """Flush those that are due, in the background, unless others are being flushed already."""
-        due = {k: None for k in keepers if k.flush_due is not None and k.flush_due <= now}
-        if not due or self._flushing is not None:
-            return {}
-        self._flushing = asyncio.get_running_loop().create_task(self._flush(list(due)))
-        return due
-
-    async def _flush(self, keepers: list[TorrentKeeper]) -> None:
-        """One after the other: a disk does not get faster by being asked twice."""
-        try:
-            for at in range(0, len(keepers), _LOOKED_AT_TOGETHER):
-                some = keepers[at : at + _LOOKED_AT_TOGETHER]
-                seen = await self._look(some)
-                for keeper in some:
-                    await keeper.flush(self._files, seen)
-                    if not keeper.is_forgotten:
-                        self._due[keeper] = None
-        finally:
-            self._flushing = None
-            self._schedule()
-
-    async def _look(
-        self, keepers: Sequence[TorrentKeeper]
-    ) -> dict[tuple[str, str], FileStat | None]:
-        """How the files are that need only be looked at: one errand for all of a root."""
-        wanted: dict[str, list[str]] = {}
-        for keeper in keepers:
-            root, paths = keeper.to_look_at
-            wanted.setdefault(root, []).extend(paths)
-        seen: dict[tuple[str, str], FileStat | None] = {}
-        for root, paths in wanted.items():
-            if paths:
-                with suppress(StorageError):  # whoever asks for one hears of it again
-                    stats = await self._files.stat_many(root, paths)
-                    seen.update(zip([(root, path) for path in paths], stats, strict=True))
-        return seen
+    def _flush_ended(self, keeper: TorrentKeeper) -> None:
+        if not keeper.is_forgotten:
+            self._due[keeper] = None
 
     # What.
 
@@ -428,7 +388,9 @@ class Persistence:
         entries: dict[str, bytes | None] = {}
         if session is not None and not keeper.has_metainfo:
             entries[metainfo_key(member.info_hash)] = encode_metainfo(session.metainfo)
-        if len(member.swarm) and (not keeper.peers_saved_at or now - keeper.peers_saved_at >= BEAT):
+        if member.known_peers and (
+            not keeper.peers_saved_at or now - keeper.peers_saved_at >= BEAT
+        ):
             keeper.peers_saved_at = now
             peers = peers_to_keep(member.swarm, now, wall_time)
             entries[peers_key(member.info_hash)] = encode_peers(peers)

@@ -24,21 +24,21 @@ async def make_room(
     StorageError.
     """
     root = placement.root
-    for number, file in enumerate(placement.layout.files):
+    for number, length in enumerate(placement.layout.lengths):
         path = placement.path(number)
         if path is None or not wants(number):
             continue
         found = await files.stat(root, path)
-        if found is None or found.size < file.length:
-            await files.allocate(root, path, file.length, allocation)
+        if found is None or found.size < length:
+            await files.allocate(root, path, length, allocation)
 
 
 async def make_empty_files(files: FileSystem, placement: Placement) -> None:
     """Create the empty files that are missing, which no piece would. Raises StorageError."""
     root = placement.root
-    for number, file in enumerate(placement.layout.files):
+    for number, length in enumerate(placement.layout.lengths):
         path = placement.path(number)
-        if path is None or file.length:
+        if path is None or length:
             continue
         if await files.stat(root, path) is None:
             await files.allocate(root, path, 0, Allocation.SPARSE)

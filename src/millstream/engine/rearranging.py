@@ -14,7 +14,7 @@ from typing import Protocol
 from millstream.core.file_priority import FilePriority
 from millstream.core.piece_set import set_of_ranges
 from millstream.engine.arrangement import Arrangement
-from millstream.engine.file_choice import NO_CHOICE, FileChoice
+from millstream.engine.file_choice import FileChoice
 from millstream.engine.inventory import RECENT, Inventory, files_with
 from millstream.engine.membership import Membership
 from millstream.engine.moving import Moving
@@ -96,7 +96,7 @@ class Rearranging:
         self._is_late = False
         self._complete: set[int] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.choice = NO_CHOICE
+        self.choice = inventory.choice
 
     @property
     def moving(self) -> float | None:
@@ -206,8 +206,7 @@ class Rearranging:
         placement.put_in_parts(gone)
         # A file that had something was deleted by somebody, and nobody noticed.
         layout = placement.layout
-        count = -(-layout.total_length // layout.piece_length)
-        self._torrent.lost(set_of_ranges(layout.pieces_of(gone), count))
+        self._torrent.lost(set_of_ranges(layout.pieces_of(gone), layout.piece_count))
 
     # Where the files are.
 
@@ -260,9 +259,8 @@ class Rearranging:
         foreign, layout = self._disk.record.foreign, self._disk.placement.layout
         if foreign is None:
             return set()
-        count = -(-layout.total_length // layout.piece_length)
         there = set(foreign.indexes(len(layout.files)))
-        return there.difference(files_with(self._torrent.have, layout, there, count))
+        return there.difference(files_with(self._torrent.have, layout, there, layout.piece_count))
 
     # The suffix of incomplete files.
 
@@ -272,8 +270,8 @@ class Rearranging:
         if placement.suffixed:
             layout = placement.layout
             offset = piece * layout.piece_length
-            length = min(layout.piece_length, layout.total_length - offset)
-            self._finish({span.file for span in layout.spans(offset, length)})
+            spans = layout.spans(offset, layout.length_of(piece))
+            self._finish({span.file for span in spans})
 
     def checked(self) -> None:
         """The same for all files; and find places for those that were chosen during the check."""
@@ -292,12 +290,11 @@ class Rearranging:
     def _complete_ones(self, indexes: Iterable[int]) -> set[int]:
         """Those of the files of which every piece is verified."""
         layout, have = self._disk.placement.layout, self._torrent.have
-        count = -(-layout.total_length // layout.piece_length)
         complete = set()
         for index in indexes:
             for span in layout.pieces_of([index]):
                 every = (1 << len(span)) - 1
-                if have >> (count - span.stop) & every == every:
+                if have >> (layout.piece_count - span.stop) & every == every:
                     complete.add(index)
         return complete
 
@@ -371,11 +368,6 @@ class Rearranging:
         else:
             self._task.add_done_callback(lambda _: then())
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the torrent leaves, or left."""
-        return self._arrangement.is_closed
-
     def shut(self) -> None:
         """The torrent leaves: begin nothing more, and take back what is under way."""
         self._arrangement.shut()
@@ -388,7 +380,10 @@ class Rearranging:
     # Before a check.
 
     async def settle(self) -> None:
-        """Finish what a crash interrupted, and find a place for every file. Raises StorageError."""
+        """Finish what a crash interrupted, and find a place for every file. Raises StorageError.
+
+        `engine.session_files` says when there is nothing of this to do: the two belong together.
+        """
         async with self._disk.arranging:
             await self._moving.recover()
             placement = self._disk.placement

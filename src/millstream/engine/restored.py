@@ -94,20 +94,21 @@ async def bring_back(
     return RestoredSession(tuple(torrents), failed)
 
 
-async def start_all(members: Sequence[Membership], is_here: Callable[[Membership], bool]) -> None:
+async def start_all(torrents: Sequence[Torrent], here: Mapping[InfoHash, Membership]) -> None:
     """Start those that the user has not stopped, some at a time.
 
     Ten thousand that look at their files at once would hold a task and a thread's errand each.
 
     Args:
-        members: whom.
-        is_here: whether one is in the engine still.
+        torrents: whom; those that have left the engine are passed over.
+        here: the engine's.
     """
     loop = asyncio.get_running_loop()
+    members = [here[each.info_hash] for each in torrents if each.info_hash in here]
     for at in range(0, len(members), _STARTED_TOGETHER):
         some = members[at : at + _STARTED_TOGETHER]
         for member in some:
-            if is_here(member) and not member.is_stopped_by_user:
+            if here.get(member.info_hash) is member and not member.is_stopped_by_user:
                 await member.stage.start()
         latest = loop.time() + _PATIENCE
         while loop.time() < latest and any(  # noqa: ASYNC110 - of two hundred torrents
@@ -132,10 +133,12 @@ def take_over(member: Membership, saved: SavedTorrent) -> None:
     member.departed_downloaded = state.downloaded
     member.departed_uploaded = state.uploaded
     with suppress(ConfigError):  # a limit that is out of the range of today
-        member.limits.set(download=state.download_limit, upload=state.upload_limit)
-    restore_peers(member.swarm, saved.peers)
+        member.limit_rates(download=state.download_limit, upload=state.upload_limit)
+    if saved.peers:
+        restore_peers(member.swarm, saved.peers)
     member.keep_pieces(saved.partial)
-    member.add_peers(member.magnet.peers, PeerSource.MAGNET)
+    if isinstance(saved.source, Magnet):
+        member.add_peers(saved.source.peers, PeerSource.MAGNET)
     session, claims = member.stage, state.claims
     if isinstance(session, TorrentSession):
         state.placement.restore(session.disk.placement)
@@ -144,4 +147,4 @@ def take_over(member: Membership, saved: SavedTorrent) -> None:
         session.inventory.claims = claims
         if claims.piece_count == session.geometry.piece_count:
             # For people, until the files were looked at; nobody is served before.
-            session.machine.download.have = claims.flushed | claims.written
+            session.machine.need.have = claims.flushed | claims.written

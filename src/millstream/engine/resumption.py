@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from millstream.core.piece_set import set_of_ranges
 from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.storage.claims import Claims, FileRecord
-from millstream.storage.layout import FileLayout, StoredFile
+from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 
 # A state is saved at most a second after what it tells of, and a save may take a moment itself;
 # what was changed later than this after our last word was not changed by us. Nanoseconds.
 LAST_WRITES = 5 * 10**9
+
+# What most torrents have of files that are not as they were, and one set says so.
+_NO_FILES: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,9 @@ async def plan_check(
         Raises StorageError.
     """
     layout = placement.layout
-    if claims.piece_count != piece_count or len(claims.files) != len(layout.files):
+    if claims.piece_count != piece_count or len(claims.files) != len(layout.names):
         return None
-    paths = [placement.path(number) for number in range(len(layout.files))]
+    paths = [placement.path(number) for number in range(len(layout.names))]
     found = iter(
         await files.stat_many(placement.root, [path for path in paths if path is not None])
     )
@@ -77,12 +80,12 @@ def judge(claims: Claims, layout: FileLayout, stats: Sequence[FileStat | None]) 
     changed: list[range] = []
     gone: list[range] = []
     unknown: set[int] = set()
-    for number, (file, record, now) in enumerate(
-        zip(layout.files, claims.files, stats, strict=True)
+    for number, (name, record, now) in enumerate(
+        zip(layout.names, claims.files, stats, strict=True)
     ):
-        if file.path is None:
+        if name is None:
             continue
-        pieces = _pieces(file, layout.piece_length)
+        pieces = next(layout.pieces_of([number]), range(0))  # an empty file has none
         is_flushed = digits.find("0", pieces.start, pieces.stop) < 0
         finding = _find(record, now, claims, may_be_ours=not is_flushed)
         if finding is not _Finding.AS_IT_WAS:
@@ -96,7 +99,7 @@ def judge(claims: Claims, layout: FileLayout, stats: Sequence[FileStat | None]) 
     return CheckPlan(
         trusted=claims.flushed & ~unsure & ~lost,
         doubtful=(claims.written & ~claims.flushed | unsure) & ~lost,
-        unknown_files=frozenset(unknown),
+        unknown_files=frozenset(unknown) if unknown else _NO_FILES,
     )
 
 
@@ -134,10 +137,3 @@ def _find(
     ):
         return _Finding.WRITTEN_BY_US
     return _Finding.CHANGED
-
-
-def _pieces(file: StoredFile, piece_length: int) -> range:
-    """The pieces that have bytes of the file."""
-    if not file.length:
-        return range(0)
-    return range(file.offset // piece_length, (file.offset + file.length - 1) // piece_length + 1)

@@ -1,7 +1,7 @@
 """Looks at storage roots, few at a time: one at a dead server never ends, and must not pile up.
 
-Each look holds one of the threads in which files are looked at; asyncio has five at least
-(`asyncio.to_thread`).
+Each look holds one of the threads in which files are looked at, and these are few
+(`adapters.native.errands.MAX_THREADS`).
 """
 
 from __future__ import annotations

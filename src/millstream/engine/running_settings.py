@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from millstream.engine.config import EngineConfig
 from millstream.engine.goal_watch import GoalWatch
 from millstream.engine.limits import Limits
-from millstream.engine.persistence import Persistence
 from millstream.engine.queue import Queue
 from millstream.errors import ConfigError
-from millstream.storage.limits_record import Rates
+
+if TYPE_CHECKING:
+    from millstream.engine.persistence import Persistence
+    from millstream.storage.limits_record import Rates
 
 
 class RunningSettings:

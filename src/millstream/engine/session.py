@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 from millstream.core.active_piece import ActivePiece
-from millstream.core.geometry import Geometry
 from millstream.core.peer import Peer
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
+from millstream.core.transfer import Transfer
 from millstream.core.upload_queue import Run
 from millstream.engine import events
-from millstream.engine.file_choice import FileChoice
 from millstream.engine.inventory import RECENT, Inventory
 from millstream.engine.membership import Membership
-from millstream.engine.rearranging import Rearranging
+from millstream.engine.no_web_seeds import NO_WEB_SEEDS, NoWebSeeds
+from millstream.engine.session_files import SessionFiles
 from millstream.engine.session_peers import SessionPeers
 from millstream.engine.session_results import SessionResults
 from millstream.engine.session_status import session_status
@@ -24,7 +23,6 @@ from millstream.engine.shared import Shared
 from millstream.engine.status import PeerStatus, TorrentStatus
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.uploads import RunReader
-from millstream.engine.web_seeding import WebSeeding
 from millstream.errors import (
     MillstreamError,
     RootUnavailableError,
@@ -35,10 +33,13 @@ from millstream.protocol.compact import PeerAddress
 from millstream.protocol.metainfo import Metainfo
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
-from millstream.storage.roots import StorageRoot
+
+if TYPE_CHECKING:
+    from millstream.engine.rearranging import Rearranging
+    from millstream.engine.web_seeding import WebSeeding
 
 
-class TorrentSession(SessionPeers, SessionResults):
+class TorrentSession(SessionFiles, SessionPeers, SessionResults):
     """A torrent with pieces: a membership's stage, and the machine's port.
 
     Attributes:
@@ -46,12 +47,17 @@ class TorrentSession(SessionPeers, SessionResults):
         error: why it is in the error state.
         disk: the way to its files.
         inventory: what of them is there.
-        rearranging: changes which files are wanted, and where they are.
+        web_seeds: those it fetches from.
     """
+
+    __slots__ = (
+        *("_changed", "_membership", "_reader", "_shared", "disk"),
+        *("error", "geometry", "inventory", "layout", "machine", "metainfo", "web_seeds"),
+    )
 
     def __init__(self, metainfo: Metainfo, membership: Membership, shared: Shared) -> None:
         self.metainfo = metainfo
-        self.layout = FileLayout.from_metainfo(metainfo)
+        self.layout = self.geometry = FileLayout.from_metainfo(metainfo)
         platform = shared.platform
         placement = Placement(self.layout, membership.root.path, f".{metainfo.info_hash}.parts")
         self.disk = TorrentDisk(metainfo.info_hash, placement, platform.disk)
@@ -62,7 +68,6 @@ class TorrentSession(SessionPeers, SessionResults):
             shared.config,
             self,
         )
-        self.geometry = Geometry(metainfo.total_length, metainfo.piece_length)
         self.machine = TorrentMachine(
             self.geometry,
             self,
@@ -71,35 +76,32 @@ class TorrentSession(SessionPeers, SessionResults):
             shared.rng,
             metainfo.info_hash,
         )
-        self.rearranging = Rearranging(
-            membership,
-            self.disk,
-            self.inventory,
-            platform.files,
-            shared.roots,
-            shared.disk_watch,
-            shared.config.disk.incomplete_suffix,
-            self,
-        )
         self.error: MillstreamError | None = None
         self._membership = membership
         self._shared = shared
-        self._reader = RunReader(metainfo.info_hash, self.disk, shared.cache, self.machine.upload)
+        # Made when first needed: most torrents serve nobody, and are never rearranged.
+        self._reader: RunReader | None = None
+        self._rearranging: Rearranging | None = None
+        self.is_leaving = False
         # Made when somebody waits: with its queue it has a kilobyte.
         self._changed: asyncio.Event | None = None
-        self.web_seeds = WebSeeding(
-            metainfo,
-            self.layout,
-            self.machine,
-            membership.limits,
-            shared.config.transfer,
-            platform.http,
-            allow_local=membership.allow_local,
-            next_connection=shared.next_connection,
-            wake=membership.limits.wake,
-            journal=membership.journal,
-        )
-        membership.limits.govern(self.machine.download, self.machine.upload)
+        self.web_seeds: WebSeeding | NoWebSeeds = NO_WEB_SEEDS
+        if metainfo.web_seeds:
+            # Here: few torrents have any.
+            from millstream.engine.web_seeding import WebSeeding  # noqa: PLC0415
+
+            self.web_seeds = WebSeeding(
+                metainfo,
+                self.layout,
+                self.machine,
+                membership.limits,
+                shared.config.transfer,
+                platform.http,
+                allow_local=membership.allow_local,
+                next_connection=shared.next_connection,
+                wake=membership.wake,
+                journal=membership.journal,
+            )
         membership.metadata_known(metainfo.info, private=metainfo.private)
 
     @property
@@ -115,7 +117,7 @@ class TorrentSession(SessionPeers, SessionResults):
     @property
     def is_complete(self) -> bool:
         """Whether it wants nothing of anyone, not even to be connected."""
-        return self.machine.is_complete and not self.machine.keep_seeds
+        return self.machine.is_complete and not self.machine.need.keep_seeds
 
     @property
     def is_finished(self) -> bool:
@@ -125,15 +127,15 @@ class TorrentSession(SessionPeers, SessionResults):
     @property
     def bytes_left(self) -> int:
         """Bytes of all pieces, wanted or not, that are not verified: what trackers are told."""
-        have = self.machine.download.have
+        have = self.machine.need.have
         return self.geometry.total_length - self.geometry.length_of_set(have)
 
     # Starting and stopping.
 
     def check(self) -> None:
         """Find out in the background which pieces are there, then download or seed."""
-        if self.rearranging.is_closed:
-            return  # the torrent leaves
+        if self.is_leaving:
+            return
         self._shared.cache.forget(self.metainfo.info_hash)
         self.machine.set_state(TorrentState.CHECKING)
         self.inventory.begin()
@@ -147,50 +149,20 @@ class TorrentSession(SessionPeers, SessionResults):
         else:
             self.inventory.assume(every_piece(self.geometry.piece_count))
 
-    # engine.inventory.CheckedTorrent and engine.rearranging.RearrangedTorrent
-
-    @property
-    def root(self) -> StorageRoot:
-        """What its files are under."""
-        return self._membership.root
-
-    @property
-    def have(self) -> int:
-        """The set (an int) of the pieces that are verified."""
-        return self.machine.download.have
-
-    async def see_root(self, within: float) -> None:
-        """See that its root is there. Raises RootUnavailableError."""
-        await self._shared.disk_watch.see_root(self.metainfo.info_hash, within)
-
-    async def settle(self) -> None:
-        """Find a place for every file. Raises StorageError."""
-        await self.rearranging.settle()
-
-    def check_turn(self) -> AbstractAsyncContextManager[None]:
-        """A turn to read its files."""
-        return self._membership.check_turn()
-
     def found(self, have: int) -> None:
         """The files were checked, and these pieces are there."""
         if self._membership.is_stopped_by_user:
             # Somebody wanted to know, and no more.
-            self.machine.download.have = have
+            self.machine.need.have = have
             self.machine.set_state(TorrentState.STOPPED)
             self.disk.release()
         elif self._membership.has_turn:
             self.machine.checked(have, self._shared.kept_pieces.take(self.metainfo.info_hash))
         else:
-            self.machine.download.have = have
+            self.machine.need.have = have
             self.machine.set_state(TorrentState.QUEUED)
-        self.rearranging.checked()
-
-    def lost(self, pieces: int) -> None:
-        """Of these pieces some are there no more."""
-        self._shared.cache.forget(self.metainfo.info_hash)
-        if self.machine.lose(pieces):
-            self._membership.changed()
-            self._membership.wake()
+        if self._rearranging is not None or self.disk.placement.suffixed:
+            self.rearranging.checked()
 
     async def stop(self, after: TorrentState = TorrentState.STOPPED) -> None:
         """Close links, end a check, wait for what is at the disk, and keep no file open.
@@ -206,7 +178,7 @@ class TorrentSession(SessionPeers, SessionResults):
         self.output(asyncio.get_running_loop().time())
         self.disk.flush()
         # A move may take hours: what waits for its end is done then.
-        while self._is_busy and self.rearranging.moving is None:
+        while self._is_busy and self.moving is None:
             changed = self._changed = self._changed or asyncio.Event()
             changed.clear()
             await changed.wait()
@@ -216,18 +188,9 @@ class TorrentSession(SessionPeers, SessionResults):
     @property
     def _is_busy(self) -> bool:
         """Whether something is at the disk, or waits to be."""
-        at_disk = self.machine.download.active.at_disk_count
-        return bool(at_disk or self._reader.reading or self.disk.in_flight)
-
-    def when_at_rest(self, then: Callable[[], None]) -> None:
-        """Call this once its files have the names that are due to them."""
-        self.rearranging.when_finished(then)
-
-    async def leave(self) -> None:
-        """The torrent is about to leave the engine: end what changes its files."""
-        self.rearranging.shut()
-        await self.inventory.end()
-        await self.rearranging.close()
+        at_disk = self.machine.at_disk_count
+        reading = self._reader is not None and self._reader.reading
+        return bool(at_disk or reading or self.disk.in_flight)
 
     def close(self) -> None:
         """The torrent leaves the engine: free what it holds."""
@@ -256,16 +219,12 @@ class TorrentSession(SessionPeers, SessionResults):
         self.error = error
         self._keep_partial_pieces()
         self.machine.set_state(TorrentState.ERROR)
-        self._membership.hub.emit(events.TorrentFailed(error))
-
-    async def delete_files(self) -> None:
-        """Delete what is its own, once it left the engine; see `Engine.remove`."""
-        await self.rearranging.delete_files()
+        self._membership.tell(events.TorrentFailed(error))
 
     def _keep_partial_pieces(self) -> None:
         if self.is_active:
             kept = self._shared.kept_pieces
-            kept.keep(self.metainfo.info_hash, self.machine.download.partial_pieces(kept.room))
+            kept.keep(self.metainfo.info_hash, self.machine.partial_pieces(kept.room))
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""
@@ -282,28 +241,13 @@ class TorrentSession(SessionPeers, SessionResults):
         if obstacle is not None:
             self._refuse(obstacle)
         elif self.inventory.is_taken:
-            self.found(self.machine.download.have)
+            self.found(self.machine.need.have)
         else:
             self.check()
 
     def _starts_no_more(self) -> bool:
         """Whether it runs already, or never will again."""
-        has_left = self.rearranging.is_closed
-        return has_left or self.is_active or self.state is TorrentState.CHECKING
-
-    def start_with(self, choice: FileChoice) -> None:
-        """Want these files from the start, before any has a place."""
-        if choice != self.inventory.choice:
-            self.rearranging.choice = choice
-            self.chosen(choice)
-
-    def chosen(self, choice: FileChoice) -> None:
-        """Want other files, or in another order; there is a place for what is wanted."""
-        self.inventory.choice = choice
-        self.machine.set_priorities(choice.pieces(self.layout, self.geometry.piece_count))
-        self._shared.queue.changed()
-        self._membership.changed()
-        self._membership.wake()
+        return self.is_leaving or self.is_active or self.state is TorrentState.CHECKING
 
     @property
     def transferred(self) -> tuple[int, int]:
@@ -321,6 +265,10 @@ class TorrentSession(SessionPeers, SessionResults):
 
     # core.torrent.TorrentPort
 
+    def transfer_made(self, transfer: Transfer) -> None:
+        """It has peers from now on: the rate limits hold for what they bring and take."""
+        self._membership.transfer_made(transfer)
+
     def write_piece(self, piece: ActivePiece) -> None:
         """Submit the verified write of a whole piece."""
         view = piece.view
@@ -330,17 +278,23 @@ class TorrentSession(SessionPeers, SessionResults):
 
     def serve(self, peer: Peer, run: Run) -> None:
         """Read a run and send it."""
-        self._reader.serve(self._membership.links[peer.id], peer, run)
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = RunReader(
+                self.metainfo.info_hash, self.disk, self._shared.cache, self.machine.transfer.upload
+            )
+        reader.serve(self._membership.links[peer.id], peer, run)
 
     def piece_verified(self, index: int) -> None:
         """A piece is on the disk."""
-        self.rearranging.piece_verified(index)
-        self._membership.hub.emit(events.PieceVerified(index))
+        if self.disk.placement.suffixed:
+            self.rearranging.piece_verified(index)
+        self._membership.tell(events.PieceVerified(index))
         self._membership.changed()
 
     def piece_failed(self, index: int) -> None:
         """A piece did not match its digest."""
-        self._membership.hub.emit(events.PieceFailed(index))
+        self._membership.tell(events.PieceFailed(index))
 
     def ban(self, address: PeerAddress, reason: str) -> None:
         """Never talk to this peer again, or fetch from this web seed."""
@@ -359,7 +313,7 @@ class TorrentSession(SessionPeers, SessionResults):
         elif after is not TorrentState.CHECKING:
             for link in list(self._membership.links.values()):
                 link.close(f"torrent is {after.value}")
-        if after is not TorrentState.DOWNLOADING:
+        if before is TorrentState.DOWNLOADING:
             self.web_seeds.close(f"torrent is {after.value}")
         self._membership.state_changed(before, after)
 
@@ -376,7 +330,7 @@ class TorrentSession(SessionPeers, SessionResults):
 
     def resume(self) -> None:
         """The disk can take more again."""
-        self.machine.download.is_paused = False
+        self.machine.is_paused = False
         self._membership.journal.released()
         self.web_seeds.release(asyncio.get_running_loop().time())
 
@@ -393,14 +347,14 @@ class TorrentSession(SessionPeers, SessionResults):
     def request(self, now: float) -> None:
         """Phase 3: top up the request queues."""
         # What comes while the files are moved waits in memory that all torrents share.
-        if self.rearranging.moving is None:
+        if self._rearranging is None or self._rearranging.moving is None:
             self.machine.request(now)
 
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
         if self._shared.platform.disk.is_full:
-            self.machine.download.is_paused = True
+            self.machine.is_paused = True
             self._membership.journal.held()
             self._membership.hold(now)
             self.web_seeds.hold()

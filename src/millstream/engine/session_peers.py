@@ -23,6 +23,7 @@ class SessionPeers:
         geometry: lengths.
     """
 
+    __slots__ = ()
     machine: TorrentMachine
     geometry: Geometry
     _membership: Membership
@@ -34,7 +35,7 @@ class SessionPeers:
             link.id,
             link.address,
             link,
-            self.machine,
+            self.machine.transfer,
             self.geometry,
             self._shared.config.transfer,
             peer_id=handshake.peer_id,
@@ -54,7 +55,7 @@ class SessionPeers:
             early = link.peer
             if not isinstance(early, MetadataPeer):
                 continue
-            peer = early.grow(self.machine, self.geometry, self._shared.config.transfer)
+            peer = early.grow(self.machine.transfer, self.geometry, self._shared.config.transfer)
             link.peer = peer
             self.machine.add_peer(peer, greeted=True)
             try:
@@ -75,7 +76,7 @@ class SessionPeers:
 
     def drained(self) -> None:
         """A link can send again."""
-        if self.machine.upload.waiting:
+        if self.machine.transfer.upload.waiting:
             self._membership.wake()
 
     def extension_handshake_received(

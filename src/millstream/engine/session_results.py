@@ -33,12 +33,13 @@ class SessionResults(ABC):
         inventory: what of them is there.
     """
 
+    __slots__ = ()
     metainfo: Metainfo
     layout: FileLayout
     machine: TorrentMachine
     disk: TorrentDisk
     inventory: Inventory
-    _reader: RunReader
+    _reader: RunReader | None
     _membership: Membership
     _shared: Shared
 
@@ -82,22 +83,22 @@ class SessionResults(ABC):
                 self.machine.piece_unwritten(job.piece)
         elif isinstance(job, Hash):
             self.inventory.take(result)
-        else:
+        elif self._reader is not None:
             self._reader.take(job, succeeded=result.outcome is Outcome.SUCCESS)
 
     def files_changed(self, indexes: Sequence[int]) -> None:
         """Somebody deleted, cut or replaced these files: fetch again what is gone."""
         if self.is_active:
-            news = self.inventory.look_again(indexes, lambda: self.machine.download.have)
+            news = self.inventory.look_again(indexes, lambda: self.machine.need.have)
             if news:
-                self._membership.journal.files_changed([self.layout.files[i].path for i in news])
+                self._membership.journal.files_changed([self.layout.names[i] for i in news])
 
     def _troubled(self, job: DiskJob, error: StorageError) -> None:
         """The disk could not do a job: is a file gone that was there, or the disk?"""
         if (isinstance(job, Read) and error.errno is None) or error.errno in _GONE:
             paths = {extent.path for extent in job.extents}
             placement = self.disk.placement
-            count = len(self.layout.files)
+            count = len(self.layout.names)
             self.files_changed([i for i in range(count) if placement.path(i) in paths])
         else:
             # First this one, whose error names the file; then whoever it concerns besides.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Protocol
 
 from millstream.core.geometry import ConnectionId
-from millstream.engine.announce_turns import AnnounceTurns
 from millstream.engine.config import EngineConfig
 from millstream.engine.kept_pieces import KeptPieces
 from millstream.engine.limits import Limits
 from millstream.engine.queue import Queue
 from millstream.engine.tick import Tick
-from millstream.engine.udp_trackers import UdpTrackers
+from millstream.engine.tracker_access import TrackerAccess
 from millstream.errors import StorageError
 from millstream.interfaces.platform import Platform
 from millstream.protocol.infohash import InfoHash
@@ -60,15 +59,12 @@ class Shared:
         tick: the rhythm.
         limits: the rate limits.
         queue: whose turn it is.
-        udp: exchanges with UDP trackers.
-        announce_turns: says which torrents may announce now.
+        trackers: the way to all trackers.
         rng: for random choices.
         peer_id: ours.
         client: what we call ourselves (`v` of BEP 10).
-        key: proves to trackers who we are.
         next_connection: gives connection ids.
         listen_port: where we accept peers; None if we do not.
-        families: the IP versions, 4 and 6, in which we can be reached.
     """
 
     config: EngineConfig
@@ -81,12 +77,9 @@ class Shared:
     tick: Tick
     limits: Limits
     queue: Queue
-    udp: UdpTrackers
-    announce_turns: AnnounceTurns
+    trackers: TrackerAccess
     rng: random.Random
     peer_id: bytes
     client: str
-    key: int
     next_connection: Callable[[], ConnectionId]
     listen_port: Callable[[], int | None]
-    families: Callable[[], Sequence[int]]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from millstream.core.activity import Activity
 from millstream.core.goals import Goals
 from millstream.engine.queue import Queue
 from millstream.protocol.infohash import InfoHash
-from millstream.storage.claims import Claims
+
+if TYPE_CHECKING:
+    from millstream.storage.claims import Claims
 
 
 class Memory(Protocol):

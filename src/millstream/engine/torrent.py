@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from millstream.core.idleness import why_idle
 from millstream.core.piece_set import members
 from millstream.core.swarm import PeerSource
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.events import Event, EventStream, StateChanged
-from millstream.engine.idle_facts import idle_facts
 from millstream.engine.membership import Membership
 from millstream.engine.status import (
     PeerStatus,
@@ -71,7 +69,10 @@ class Torrent(TorrentFiles, TorrentWishes):
         disk or a rate limit holds it up, that the trackers fail. What it quotes of a tracker is as
         hostile as any string from the network.
         """
-        found = why_idle(idle_facts(self._membership, asyncio.get_running_loop().time()))
+        # Here, as in `engine.idle_watch`.
+        from millstream.engine.idle_facts import find_idleness  # noqa: PLC0415
+
+        found = find_idleness(self._membership, asyncio.get_running_loop().time())
         return "" if found is None else found.text
 
     def trackers(self) -> list[TrackerStatus]:
@@ -94,8 +95,8 @@ class Torrent(TorrentFiles, TorrentWishes):
         if not self.has_metadata:
             return b""
         machine, count = self._session.machine, self._session.geometry.piece_count
-        states = bytearray(f"{machine.download.have:0{count}b}".encode().translate(_BIT_TO_STATE))
-        for piece in machine.download.active:
+        states = bytearray(f"{machine.need.have:0{count}b}".encode().translate(_BIT_TO_STATE))
+        for piece in machine.active:
             states[piece.index] = PieceState.ACTIVE
         return bytes(states)
 
@@ -198,7 +199,7 @@ class Torrent(TorrentFiles, TorrentWishes):
             }
         )
         if self.has_metadata:
-            await self._session.rearranging.finished()
+            await self._session.at_rest()
 
     async def start(self) -> None:
         """Go on after `stop` or an error; what was verified is not checked again."""

@@ -41,20 +41,19 @@ class TorrentDisk:
         changes: how often the placement was changed.
         record: what is under way besides, and what of it is to be remembered.
         in_flight: jobs at the disk.
-        is_fenced: whether jobs wait.
     """
 
     __slots__ = (
         *("_arranging", "_disk", "_idle", "_lock", "_may_read", "_reads", "_torrent", "_waiting"),
-        *("changes", "in_flight", "is_fenced", "placement", "record"),
+        *("changes", "in_flight", "placement", "record"),
     )
 
     def __init__(self, torrent: InfoHash, placement: Placement, disk: DiskQueue) -> None:
         self._torrent = torrent
         self._disk = disk
-        self._waiting: list[Callable[[], DiskJob]] = []
+        # Made when first needed: most torrents are never rearranged.
+        self._waiting: list[Callable[[], DiskJob]] | None = None
         self._idle: asyncio.Event | None = None
-        # Made when needed: most torrents are never rearranged.
         self._lock: asyncio.Lock | None = None
         self._arranging: asyncio.Lock | None = None
         self._reads = 0
@@ -63,7 +62,16 @@ class TorrentDisk:
         self.changes = 0
         self.record: PlacementRecord = NOTHING_TO_REMEMBER
         self.in_flight = 0
-        self.is_fenced = False
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether all files are where the metainfo has them, and nothing is under way."""
+        return self.placement.is_plain and self.record == NOTHING_TO_REMEMBER
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether jobs wait."""
+        return self._waiting is not None
 
     def write(self, piece: int, data: memoryview, expected_digest: bytes) -> None:
         """Hash a piece, and write it if it is right. `data` is borrowed until the result is here."""
@@ -78,8 +86,9 @@ class TorrentDisk:
         self._do(partial(self._hash_of, piece), is_read=False)
 
     def _do(self, job: Callable[[], DiskJob], *, is_read: bool) -> None:
-        if self.is_fenced and not (is_read and self._may_read):
-            self._waiting.append(job)
+        waiting = self._waiting
+        if waiting is not None and not (is_read and self._may_read):
+            waiting.append(job)
         else:
             self._submit(job())
 
@@ -118,8 +127,9 @@ class TorrentDisk:
         Returns:
             The results, as if they came from the disk.
         """
-        jobs = [job() for job in self._waiting]
-        self._waiting = []
+        waiting = self._waiting or []
+        jobs = [job() for job in waiting]
+        waiting.clear()
         for job in jobs:
             self._count(job)
         return [DiskResult(job, Outcome.IO_ERROR, error) for job in jobs]
@@ -170,14 +180,14 @@ class TorrentDisk:
         """
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
-            self.is_fenced, self._may_read = True, reads_go_on
+            waiting = self._waiting = []
+            self._may_read = reads_go_on
             try:
                 await self._rest()
                 yield self.placement
             finally:
                 self.changes += 1
-                self.is_fenced = self._may_read = False
-                waiting, self._waiting = self._waiting, []
+                self._waiting, self._may_read = None, False
                 for job in waiting:
                     self._submit(job())
                 self.flush()

@@ -57,7 +57,7 @@ class TorrentFiles(TorrentHandle):
 
     def file_priorities(self) -> list[FilePriority]:
         """The priority of each file, in the metainfo's order. Raises MetadataPendingError."""
-        choice = self._session.rearranging.choice
+        choice = self._session.choice
         return [choice.of(index) for index in range(len(self.metainfo.files))]
 
     async def move(
@@ -94,7 +94,7 @@ class TorrentFiles(TorrentHandle):
     @property
     def moved_bytes(self) -> int | None:
         """Bytes that the move under way has moved; None if there is none."""
-        return self._session.rearranging.moved if self.has_metadata else None
+        return self._session.moved_bytes if self.has_metadata else None
 
     async def rename_file(self, index: int, path: str) -> None:
         """Give a file another path below the torrent's place, `/` between its parts.
@@ -118,7 +118,7 @@ class TorrentFiles(TorrentHandle):
         The bytes of a skipped file may be in the parts file instead.
         """
         placement = self._session.disk.placement
-        return [placement.own_path(index) for index in range(len(placement.layout.files))]
+        return [placement.own_path(index) for index in range(len(placement.layout.names))]
 
     @property
     def content_path(self) -> str:
@@ -140,11 +140,11 @@ class TorrentFiles(TorrentHandle):
 
         Raises MetadataPendingError.
         """
-        return self._session.machine.download.picker.sequential
+        return self._session.machine.need.sequential
 
     @sequential.setter
     def sequential(self, wanted: bool) -> None:
-        self._session.machine.download.picker.sequential = wanted
+        self._session.machine.need.sequential = wanted
         self._membership.changed()
 
     @property
@@ -153,7 +153,7 @@ class TorrentFiles(TorrentHandle):
 
         Raises MetadataPendingError.
         """
-        return self._session.rearranging.choice.first_last
+        return self._session.choice.first_last
 
     @first_last_first.setter
     def first_last_first(self, wanted: bool) -> None:

@@ -41,4 +41,5 @@ class TorrentHandle:
     @property
     def name(self) -> str:
         """The torrent's name for people; as hostile as any string from the network."""
-        return self._session.metainfo.name if self.has_metadata else self._membership.name
+        stage = self._membership.stage
+        return stage.metainfo.name if isinstance(stage, TorrentSession) else self._membership.name

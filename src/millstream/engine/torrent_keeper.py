@@ -8,7 +8,7 @@ cut cannot take it either, and the next run believes it without reading it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,11 +16,12 @@ from typing import Any, Protocol
 from millstream.core.partial_piece import PartialPiece
 from millstream.core.piece_set import members
 from millstream.core.torrent_state import TorrentState
+from millstream.engine.flushing import Flush
 from millstream.engine.membership import Membership
 from millstream.engine.resumption import record_of
 from millstream.engine.session import TorrentSession
 from millstream.errors import StorageError
-from millstream.interfaces.filesystem import FileStat, FileSystem
+from millstream.interfaces.filesystem import FileStat
 from millstream.logging.component_logger import component_logger
 from millstream.protocol.bitfield import every_piece
 from millstream.storage.claims import Claims, FileRecord
@@ -146,7 +147,7 @@ class TorrentKeeper:
             # What was moved, renamed or copied has to be looked at anew.
             self._changes = session.disk.changes
             self._stale = _stored_files(session.layout)
-        have = session.machine.download.have
+        have = session.machine.need.have
         if have != self._have:
             fresh = have & ~self._have
             self._have = have
@@ -169,7 +170,7 @@ class TorrentKeeper:
         self._changes = session.disk.changes
         layout, plan, claims = session.layout, session.inventory.plan, self._state.claims
         if plan is None or claims is None:
-            self._records = (None,) * len(layout.files)
+            self._records = (None,) * len(layout.names)
             self._have, self._stale = 0, _stored_files(layout)
         else:
             self._records = claims.files
@@ -178,63 +179,57 @@ class TorrentKeeper:
         self._flushed, self._written, self._doubtful = self._have, 0, 0
         self._unflushed = _NONE
 
-    @property
-    def to_look_at(self) -> tuple[str, list[str]]:
-        """The root and the paths of all files, if `flush` is only going to look at some."""
-        session = self.session
-        if session is None or self._unflushed:
-            return "", []
-        placement = session.disk.placement
-        return placement.root, _paths(placement, sorted(self._stale))
-
-    async def flush(
-        self, files: FileSystem, seen: Mapping[tuple[str, str], FileStat | None] | None = None
-    ) -> None:
-        """Flush the files that have new pieces, and remember how they are then.
-
-        Args:
-            files: does it.
-            seen: how files that need only be looked at were a moment ago, by root and path.
-        """
+    def begin_flush(self) -> Flush | None:
+        """What there is to flush from now on; None if files on their way have to arrive first."""
         session = self.session
         self.flush_due = None
         if session is None or session.disk.is_fenced:
-            return  # files on their way are looked at when they are there
-        checks, pieces = self._checks, self._written & ~self._doubtful
+            return None
         stale, self._stale = sorted(self._stale - self._unflushed), _NONE
         unflushed, self._unflushed = sorted(self._unflushed), _NONE
-        placement, changes = session.disk.placement, session.disk.changes
-        root = placement.root
-        try:
-            stats = await files.sync(root, _paths(placement, unflushed)) if unflushed else []
-            looked_at = _paths(placement, stale)
-            if seen and all((root, path) in seen for path in looked_at):
-                stats += [seen[root, path] for path in looked_at]
-            elif stale:
-                stats += await files.stat_many(root, looked_at)
-        except StorageError as error:
-            _LOG.warning("%s: not flushed, to be read again at the next start", error)
-            self._flush_failed = True
-            if checks == self._checks:
-                # A flush that failed may have dropped what it should have written, and the next
-                # one would not know: these are never claimed without being read.
-                self._doubtful |= pieces
-                self._unflushed = self._unflushed | set(unflushed)
-                self._stale = self._stale | set(stale)
+        placement = session.disk.placement
+        return Flush(
+            root=placement.root,
+            unflushed=unflushed,
+            stale=stale,
+            to_sync=_paths(placement, unflushed),
+            to_look_at=_paths(placement, stale),
+            pieces=self._written & ~self._doubtful,
+            checks=self._checks,
+            changes=session.disk.changes,
+        )
+
+    def flush_failed(self, flush: Flush, error: StorageError) -> None:
+        """Some of it could not be done, and all of it has to be done again."""
+        _LOG.warning("%s: not flushed, to be read again at the next start", error)
+        self._flush_failed = True
+        if flush.checks == self._checks:
+            # A flush that failed may have dropped what it should have written, and the next one
+            # would not know: these are never claimed without being read.
+            self._doubtful |= flush.pieces
+            self._flush_again(flush)
+
+    def flushed(self, flush: Flush, stats: Sequence[FileStat | None]) -> None:
+        """It is done, and the files were like this then, `to_sync` before `to_look_at`."""
+        session = self.session
+        if session is None:
             return
         self._flush_failed = False
         disk = session.disk
-        if checks != self._checks or changes != disk.changes or disk.is_fenced:
+        if flush.checks != self._checks or flush.changes != disk.changes or disk.is_fenced:
             # They were checked or moved meanwhile, and it is another story.
-            self._unflushed = self._unflushed | set(unflushed)
-            self._stale = self._stale | set(stale)
+            self._flush_again(flush)
             return
         records = list(self._records)
-        for number, stat in zip((*unflushed, *stale), stats, strict=True):
+        for number, stat in zip((*flush.unflushed, *flush.stale), stats, strict=True):
             records[number] = record_of(stat)
         self._records = tuple(records)
-        self._flushed |= pieces & self._have
+        self._flushed |= flush.pieces & self._have
         self._written &= ~self._flushed
+
+    def _flush_again(self, flush: Flush) -> None:
+        self._unflushed = self._unflushed | set(flush.unflushed)
+        self._stale = self._stale | set(flush.stale)
 
     def snapshot(self, now: float, wall_time: float) -> ResumeState:
         """The torrent as it is: at `now` of the loop, and seconds since the epoch."""
@@ -255,8 +250,8 @@ class TorrentKeeper:
             "allow_local": member.allow_local,
             "uploaded": member.departed_uploaded,
             "downloaded": member.departed_downloaded,
-            "download_limit": member.limits.download,
-            "upload_limit": member.limits.upload,
+            "download_limit": member.own_limits[0],
+            "upload_limit": member.own_limits[1],
         }
         if session is not None:
             uploaded, downloaded = session.transferred
@@ -265,11 +260,11 @@ class TorrentKeeper:
                 "uploaded": uploaded,
                 "downloaded": downloaded,
                 "selection": None,
-                "priorities": session.rearranging.choice.priorities,
-                "first_last": session.rearranging.choice.first_last,
+                "priorities": session.choice.priorities,
+                "first_last": session.choice.first_last,
                 "placement": session.disk.record.with_placement(session.disk.placement),
-                "sequential": session.machine.download.picker.sequential,
-                "observe": session.machine.keep_seeds,
+                "sequential": session.machine.need.sequential,
+                "observe": session.machine.need.keep_seeds,
                 "claims": self._claims(session, wall_time),
             }
         self._state = replace(self._state, **changes)
@@ -306,7 +301,7 @@ class TorrentKeeper:
 
 
 def _stored_files(layout: FileLayout) -> set[int]:
-    return {number for number, file in enumerate(layout.files) if file.path is not None}
+    return {number for number, name in enumerate(layout.names) if name is not None}
 
 
 def _paths(placement: Placement, numbers: Iterable[int]) -> list[str]:
@@ -316,10 +311,11 @@ def _paths(placement: Placement, numbers: Iterable[int]) -> list[str]:
 
 def _files_of(pieces: int, layout: FileLayout, piece_count: int) -> Iterator[int]:
     """The stored files that have bytes of the pieces, by number."""
-    files, length = layout.files, layout.piece_length
     if pieces == every_piece(piece_count):
-        yield from (at for at, file in enumerate(files) if file.path is not None and file.length)
+        names, lengths = layout.names, layout.lengths
+        yield from (at for at, name in enumerate(names) if name is not None and lengths[at])
         return
+    files, length = layout.files, layout.piece_length
     if pieces.bit_count() > len(files):
         digits = f"{pieces:0{piece_count}b}"
         for number, file in enumerate(files):

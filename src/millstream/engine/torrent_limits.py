@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 from millstream.core.limits_config import check_rate
@@ -27,6 +26,25 @@ class LimitedDownload(Protocol):
     rate_limit: int | None
 
 
+class LimitedTransfer(Protocol):
+    """What a torrent and its peers give each other; see `core.transfer.Transfer`."""
+
+    @property
+    def download(self) -> LimitedDownload:
+        """Its downloading half."""
+
+    @property
+    def upload(self) -> LimitedUpload:
+        """Its uploading half."""
+
+
+class LimitedTorrent(Protocol):
+    """The torrent as a whole: `engine.membership`."""
+
+    def wake(self) -> None:
+        """Go on with the upload, soon."""
+
+
 class Turns(Protocol):
     """Who gives turns: `engine.limits.Limits`.
 
@@ -44,7 +62,9 @@ class Turns(Protocol):
 
 
 class TorrentLimits:
-    """Made by `engine.limits.Limits.torrent`. Without a limit nothing refers to it.
+    """Made by `engine.limits.Limits.torrent`, for a torrent with peers or a limit of its own.
+
+    Without a limit nothing refers to it but the torrent.
 
     Implements `engine.reading.Throttle` and `core.upload.UploadLimiter`.
 
@@ -54,12 +74,12 @@ class TorrentLimits:
         download_rate: the torrent's own, bytes a second or None.
         upload_rate: the torrent's own, bytes a second or None.
         turns: gives the turns.
-        wake: makes the torrent go on with its upload, soon.
+        torrent: woken when it may go on with its upload.
     """
 
     __slots__ = (
-        *("_all_download", "_all_upload", "_download_share", "_links", "_loop", "_receiving"),
-        *("_sending", "_turns", "_upload_share", "wake"),
+        *("_all_download", "_all_upload", "_download_share", "_links", "_loop", "_transfer"),
+        *("_torrent", "_turns", "_upload_share"),
     )
 
     def __init__(
@@ -70,7 +90,7 @@ class TorrentLimits:
         upload_rate: int | None,
         *,
         turns: Turns,
-        wake: Callable[[], None],
+        torrent: LimitedTorrent,
     ) -> None:
         self._all_download = download
         self._all_upload = upload
@@ -78,11 +98,10 @@ class TorrentLimits:
         self._download_share: RateShare[LimitedLink] | None = None
         self._upload_share: RateShare[TorrentLimits] | None = None
         self._links: dict[LimitedLink, None] = {}
-        self._receiving: LimitedDownload | None = None
-        self._sending: LimitedUpload | None = None
+        self._transfer: LimitedTransfer | None = None
         self._turns = turns
         self._loop = asyncio.get_running_loop()
-        self.wake = wake
+        self._torrent = torrent
         if download_rate is not None:
             self._download.set_rate(download_rate, 0.0)
         if upload_rate is not None:
@@ -120,10 +139,14 @@ class TorrentLimits:
             self._download_share.remove(link)
         link.throttle = None
 
-    def govern(self, download: LimitedDownload, upload: LimitedUpload) -> None:
-        """The torrent's metadata is known: it has these two halves now."""
-        self._receiving, self._sending = download, upload
+    def govern(self, transfer: LimitedTransfer) -> None:
+        """It has peers: this is what moves its data from now on."""
+        self._transfer = transfer
         self.apply()
+
+    def wake(self) -> None:
+        """It may go on with its upload."""
+        self._torrent.wake()
 
     def close(self) -> None:
         """The torrent leaves the engine."""
@@ -168,16 +191,17 @@ class TorrentLimits:
         else:
             for link in self._links:
                 self._let_go(link)
-        if self._sending is not None:
+        if self._transfer is not None:
+            upload = self._transfer.upload
             lowest = self._lowest_upload()
             if lowest is not None:
                 self._upload.add(self)
-                self._sending.limiter = self
+                upload.limiter = self
             else:
                 if self._upload_share is not None:
                     self._upload_share.remove(self)
-                self._sending.limiter = None
-            self._sending.set_capacity(lowest)
+                upload.limiter = None
+            upload.set_capacity(lowest)
             self.wake()
 
     def _lowest_upload(self) -> int | None:
@@ -188,10 +212,10 @@ class TorrentLimits:
 
     def tell_rate(self) -> None:
         """Tell the torrent how fast it can expect its peers to be."""
-        if self._receiving is not None:
+        if self._transfer is not None:
             both = (self._turns.fair_share, self.download)
             rates = [rate for rate in both if rate is not None]
-            self._receiving.rate_limit = min(rates, default=None)
+            self._transfer.download.rate_limit = min(rates, default=None)
 
     @property
     def has_links(self) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from millstream.engine.file_choice import NO_CHOICE, FileChoice
 from millstream.errors import ConfigError
 from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.metainfo import Metainfo
-from millstream.storage.resume import ResumeState
+
+if TYPE_CHECKING:
+    from millstream.storage.resume import ResumeState
 
 Selection = Iterable[int] | Callable[[Metainfo], Iterable[int]]
 """Numbers of files, from 0; or what says them once the files are known."""

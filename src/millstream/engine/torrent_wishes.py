@@ -35,11 +35,11 @@ class TorrentWishes(TorrentHandle):
     @property
     def limits(self) -> tuple[int | None, int | None]:
         """Its own limits, down and up: bytes a second, or None."""
-        return self._membership.limits.download, self._membership.limits.upload
+        return self._membership.own_limits
 
     def set_limits(self, *, download: int | None, upload: int | None) -> None:
         """Limit this torrent, in bytes a second; None: no limit of its own. Raises ConfigError."""
-        self._membership.limits.set(download=download, upload=upload)
+        self._membership.limit_rates(download=download, upload=upload)
         self._membership.changed()
 
     @property

@@ -38,6 +38,8 @@ class RunReader:
         upload: is told what became of each run.
     """
 
+    __slots__ = ("_cache", "_disk", "_piece_length", "_torrent", "_upload", "reading")
+
     def __init__(
         self,
         torrent: InfoHash,

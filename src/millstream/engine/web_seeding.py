@@ -78,8 +78,7 @@ class WebSeeding:
         self._allow_local = allow_local
         self._next_connection = next_connection
         self._wake = wake
-        # Most torrents have no web seeds.
-        self._tasks: set[asyncio.Task[None]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def departed_downloaded(self) -> int:
@@ -164,14 +163,12 @@ class WebSeeding:
         files = WebSeedFiles(
             seed.url, self._metainfo, self._layout, http, allow_local=self._allow_local
         )
-        if self._tasks is None:
-            self._tasks = set()
         link = seed.link = WebSeedLink(files, self._machine.geometry, self, self._tasks)
         peer = link.peer = Peer(
             connection,
             seed.identity,
             link,
-            self._machine,
+            self._machine.transfer,
             self._machine.geometry,
             self._config,
             peer_id=_PEER_ID,
@@ -191,7 +188,7 @@ class WebSeeding:
 
     def is_wanted(self, link: WebSeedLink, index: int, begin: int) -> bool:
         """Whether a block is still awaited from it."""
-        piece = self._machine.download.active.get(index)
+        piece = self._machine.transfer.download.active.get(index)
         return piece is not None and piece.is_awaited_from(link.peer.id, begin >> BLOCK_SHIFT)
 
     def touched(self, link: WebSeedLink) -> None:

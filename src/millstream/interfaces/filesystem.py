@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, MutableSequence, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
+from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
 
 
@@ -15,6 +16,10 @@ class FileStat(NamedTuple):
     size: int
     mtime: float
     is_directory: bool
+
+
+Synced: TypeAlias = FileStat | StorageError | None
+"""A file after `FileSystem.sync`; None if it does not exist, StorageError if that failed."""
 
 
 class Transfer(NamedTuple):
@@ -76,11 +81,15 @@ class FileSystem(Protocol):
     async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
         """Describe many paths in one go, as `stat` does each."""
 
-    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+    async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """Wait until all that was written to these files so far would survive a power cut.
 
+        Each is tried. What could not be written is lost, and systems tell of that only once: to
+        ask again is no way to find out.
+
         Returns:
-            What each file was right after that; None for one that does not exist.
+            What each file was right after that; None for one that does not exist; why for one that
+            failed.
         """
 
     async def list(self, root: str, path: str) -> list[str]:
@@ -97,9 +106,6 @@ class FileSystem(Protocol):
 
     async def truncate(self, root: str, path: str, length: int) -> None:
         """Set the length of an existing file."""
-
-    async def rename(self, root: str, path: str, to: str) -> None:
-        """Move within the root, creating the parents of `to`."""
 
     async def delete(self, root: str, path: str) -> None:
         """Remove a file or an empty directory; nothing there is fine."""
@@ -163,3 +169,6 @@ class FileSystem(Protocol):
 
     async def free_space(self, root: str) -> int:
         """Bytes that can still be written under the root."""
+
+    async def close(self) -> None:
+        """Free what is kept between calls, such as threads. The next call begins anew."""

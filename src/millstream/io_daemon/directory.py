@@ -56,9 +56,6 @@ class Directory(Protocol):
     def rmdir(self, name: str) -> None:
         """Remove an empty directory."""
 
-    def rename(self, name: str, to: Directory, new: str) -> None:
-        """Give an entry a name in this or another directory."""
-
     def close(self) -> None:
         """Let it go."""
 
@@ -148,12 +145,6 @@ class OpenDirectory(_Held):
         """See `Directory`."""
         os.rmdir(name, dir_fd=self.descriptor)
 
-    def rename(self, name: str, to: Directory, new: str) -> None:
-        """See `Directory`."""
-        if not isinstance(to, OpenDirectory):
-            raise TypeError("directories of two kinds")
-        os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
-
     def close(self) -> None:
         """See `Directory`."""
         os.close(self.descriptor)
@@ -224,10 +215,6 @@ class CheckedDirectory(_Held):
     def rmdir(self, name: str) -> None:
         """See `Directory`."""
         os.rmdir(self._checked(name))
-
-    def rename(self, name: str, to: Directory, new: str) -> None:
-        """See `Directory`."""
-        os.replace(os.path.join(self.path, name), os.path.join(to.path, new))
 
     def _checked(self, name: str) -> str:
         """The path of an entry, which is no way to anywhere else. There may be no such entry."""

@@ -79,7 +79,6 @@ class FileCalls:
             "make_directory": self._make_directory,
             "allocate": self._allocate,
             "truncate": self._truncate,
-            "rename": self._rename,
             "delete": self._delete,
             "delete_many": self._delete_many,
             "remove_empty_directories": self._remove_empty_directories,
@@ -112,7 +111,17 @@ class FileCalls:
         return await self._each(fields, self._files.stat)
 
     async def _sync(self, fields: Fields, _: Task) -> Json:
-        return await self._each(fields, self._files.sync)
+        return await self._each(fields, self._synced)
+
+    def _synced(self, root: str, path: str) -> FileStat | FileRefusal | None:
+        """A file that cannot be flushed is told as such, and the others are flushed."""
+        try:
+            return self._files.sync(root, path)
+        except OSError as error:
+            refusal = refusal_of(error)
+            if not isinstance(refusal, FileRefusal):
+                raise
+            return refusal
 
     async def _list(self, fields: Fields, _: Task) -> Json:
         root, path = _place(fields)
@@ -139,14 +148,6 @@ class FileCalls:
         length = _length(fields)
         fields.finish()
         await self.in_thread(self._files.truncate, root, path, length)
-        return {}
-
-    async def _rename(self, fields: Fields, _: Task) -> Json:
-        root, path = _place(fields)
-        to = fields.required(fields.text, "to")
-        fields.finish()
-        self._batches.release_all()  # what is renamed may be a directory
-        await self.in_thread(self._files.rename, root, path, to)
         return {}
 
     async def _delete(self, fields: Fields, _: Task) -> Json:
@@ -244,12 +245,15 @@ class FileCalls:
         fields.finish()
         self._batches.release(root, paths)
 
-    async def _each(self, fields: Fields, look: Callable[[str, str], FileStat | None]) -> Json:
+    async def _each(
+        self, fields: Fields, look: Callable[[str, str], FileStat | FileRefusal | None]
+    ) -> Json:
         root, paths = _places(fields)
         fields.finish()
 
-        def look_at_all() -> list[list[Any] | None]:
-            return [_view(look(root, path)) for path in paths]
+        def look_at_all() -> list[object]:
+            found = [look(root, path) for path in paths]
+            return [one.body() if isinstance(one, FileRefusal) else _view(one) for one in found]
 
         return {"stats": await self.in_thread(look_at_all)}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +17,7 @@ from millstream.io_daemon.file_calls import FileCalls
 from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.io_session import IoSession
 from millstream.io_daemon.lent_roots import LentRoots
-from millstream.io_daemon.web_messages import GOING_AWAY
+from millstream.io_wire.web_frames import GOING_AWAY, accept_key
 from millstream.logging.component_logger import component_logger
 
 _LOG = component_logger("io_daemon")
@@ -28,8 +26,6 @@ _LOG = component_logger("io_daemon")
 MAX_CLIENTS = 16
 # Seconds for clients to say goodbye, too.
 GOODBYE_TIME = 2.0
-
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
 class IoServer:
@@ -115,8 +111,11 @@ class IoServer:
 def _agreement(request: web.BaseRequest) -> dict[str, str]:
     """The headers with which an upgrade is accepted (RFC 6455, section 4.2.2)."""
     key = request.headers["Sec-WebSocket-Key"].encode()
-    accept = base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()
-    return {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
+    return {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Accept": accept_key(key),
+    }
 
 
 def roots_view(roots: LentRoots) -> list[dict[str, Any]]:

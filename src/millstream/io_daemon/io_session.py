@@ -17,12 +17,13 @@ from millstream.io_daemon.io_calls import IoCalls
 from millstream.io_daemon.outbox import Outbox
 from millstream.io_daemon.socket_table import SocketTable, Streams
 from millstream.io_daemon.stream_socket import SEND_WINDOW
-from millstream.io_daemon.web_messages import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, Memory
+from millstream.io_daemon.web_messages import Memory
 from millstream.io_daemon.web_socket import WebSocket
 from millstream.io_wire.batches import unpack_spans, unpack_writes
 from millstream.io_wire.calls import encode_call, parse_call
 from millstream.io_wire.envelope import MAX_MESSAGE, VERSION, Frame, Opcode, split_message
 from millstream.io_wire.handshake import Auth, AuthResult, Feature, Hello
+from millstream.io_wire.web_frames import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION
 from millstream.logging.component_logger import component_logger
 
 # Bytes of writes and reads that may wait for the disk before nothing more is taken from the

@@ -103,15 +103,6 @@ class LentFiles:
         with self.opened(token, path, os.O_RDWR) as descriptor:
             os.ftruncate(descriptor, length)
 
-    def rename(self, token: str, path: str, to: str) -> None:
-        """See `interfaces.filesystem.FileSystem`."""
-        with (
-            self._parent(token, path) as (held, name),
-            self._parent(token, to, create=True) as (target, new),
-            _named(token, path),
-        ):
-            held.rename(name, target, new)
-
     def delete(self, token: str, path: str, *, recursive: bool = False) -> None:
         """Remove a file or an empty directory, or with all that is in it; nothing there is fine."""
         try:

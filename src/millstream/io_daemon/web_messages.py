@@ -6,10 +6,25 @@ memory that its reader keeps. It does no I/O.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 from millstream.errors import ProtocolError
+from millstream.io_wire.web_frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    FINAL,
+    MASKED,
+    MAX_CONTROL_LENGTH,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    RESERVED,
+    TEXT,
+    TOO_BIG,
+    UNSUPPORTED,
+    read_length,
+)
 
 # Received at once; a message of up to `LENT_LENGTH` is read where it lies in it.
 RECEIVE_BUFFER_LENGTH = 256 << 10
@@ -20,19 +35,9 @@ LENT_LENGTH = 64 << 10
 LEAST_MEMORY = 68 << 10
 MAX_SPARE = 12 << 20
 
-# Masked together; a multiple of the mask's 4.
+# A mask's bytes, and how many are unmasked together.
+_MASK_LENGTH = 4
 _MASK_STEP = 16 << 10
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-
-# RFC 6455, section 7.4.1.
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED = 1000, 1001, 1002, 1003
-POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR = 1008, 1009, 1011
-
-FINAL, _MASKED, _RESERVED = 0x80, 0x80, 0x70
-MAX_CONTROL_LENGTH = 125
-_U16 = struct.Struct(">H")
-_U64 = struct.Struct(">Q")
 
 
 class RefusedFrameError(ProtocolError):
@@ -157,21 +162,14 @@ class MessageReader:
         """Take what is whole. Raises RefusedFrameError."""
         buffer = self._buffer
         while not self.is_paused and self._long is None:
-            begin, available = self._begin, self._end - self._begin
-            if available < 2:
+            found = read_length(buffer, self._begin, self._end)
+            if found is None or found[0] + _MASK_LENGTH > self._end:
                 break
-            first, second = buffer[begin], buffer[begin + 1]
-            length = second & 0x7F
-            header = {126: 8, 127: 14}.get(length, 6)
-            if available < header:
-                break
-            if length == 126:
-                (length,) = _U16.unpack_from(buffer, begin + 2)
-            elif length == 127:
-                (length,) = _U64.unpack_from(buffer, begin + 2)
+            at_mask, length = found
+            first, second = buffer[self._begin], buffer[self._begin + 1]
             self._check(first, second, length)
-            begin += header
-            mask = bytes(buffer[begin - 4 : begin])
+            begin = at_mask + _MASK_LENGTH
+            mask = bytes(buffer[at_mask:begin])
             opcode, is_final = first & 0x0F, bool(first & FINAL)
             if length > LENT_LENGTH:
                 self._begin_long(length, begin, mask, is_final=is_final)
@@ -196,8 +194,8 @@ class MessageReader:
         goes_on = self._fragments is not None
         if (
             opcode not in {CONTINUATION, BINARY, CLOSE, PING, PONG}
-            or first & _RESERVED
-            or not second & _MASKED
+            or first & RESERVED
+            or not second & MASKED
             or (opcode < CLOSE and goes_on != (opcode == CONTINUATION))
         ):
             why = f"a frame must not begin with {first:#04x} {second:#04x} here"
@@ -246,16 +244,6 @@ class MessageReader:
         self._fragments = None if is_final else fragments
         if is_final:
             self._take(BINARY, memoryview(fragments), Memory(memoryview(fragments)))
-
-
-def frame_header(opcode: int, length: int) -> bytes:
-    """What stands before a payload; a server's has no mask."""
-    first = FINAL | opcode
-    if length < 126:
-        return bytes([first, length])
-    if length < 1 << 16:
-        return bytes([first, 126]) + _U16.pack(length)
-    return bytes([first, 127]) + _U64.pack(length)
 
 
 def unmask(payload: memoryview, mask: bytes) -> None:

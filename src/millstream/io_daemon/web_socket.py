@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from millstream.errors import NetworkError
 from millstream.io_daemon.web_messages import (
+    RECEIVE_BUFFER_LENGTH,
+    Memory,
+    MessageReader,
+    RefusedFrameError,
+)
+from millstream.io_wire.web_frames import (
     BINARY,
     CLOSE,
     MAX_CONTROL_LENGTH,
     PING,
     PONG,
-    RECEIVE_BUFFER_LENGTH,
-    Memory,
-    MessageReader,
-    RefusedFrameError,
-    frame_header,
+    Buffer,
+    UnsentFrames,
 )
-
-# Buffers of one vectored send; Linux takes 1024 (IOV_MAX).
-MAX_SEND_BUFFERS = 512
 
 # Buffers that wait above which a ping goes without its answer: one answer in a while is enough.
 MAX_WAITING_PONG = 64
@@ -36,8 +34,6 @@ MAX_WAITING_PONG = 64
 # Seconds between pings; one that goes unanswered for half of that ends the connection. A client that
 # is merely slow has 30 s for what is on its way to it: the original's Android server gives 60.
 HEARTBEAT = 60.0
-
-Buffer = bytes | bytearray | memoryview
 
 
 class WebSocket:
@@ -64,7 +60,7 @@ class WebSocket:
         self._ended = ended
         self._reader = MessageReader(self._take, max_message)
         self._rest: memoryview | None = None  # where goes what nobody reads any more
-        self._unsent: deque[memoryview] = deque()
+        self._unsent = UnsentFrames()
         self._drained: asyncio.Future[None] | None = None
         self._is_reading = self._is_writing = False
         self._is_over = False  # nothing more is taken
@@ -97,8 +93,7 @@ class WebSocket:
         if self._unsent or self._is_closed:
             return False
         self._put(BINARY, buffers)
-        for index, buffer in enumerate(self._unsent):
-            self._unsent[index] = memoryview(bytes(buffer))
+        self._unsent.keep()
         return True
 
     def pause(self) -> None:
@@ -144,20 +139,13 @@ class WebSocket:
     # Sending.
 
     def _put(self, opcode: int, buffers: Sequence[Buffer]) -> None:
-        self._unsent.append(memoryview(frame_header(opcode, sum(map(len, buffers)))))
-        self._unsent.extend([memoryview(buffer) for buffer in buffers if len(buffer)])
+        self._unsent.put(opcode, buffers)
         if not self._is_writing:
             self._send_unsent()
 
     def _send_unsent(self) -> None:
-        unsent = self._unsent
         try:
-            while unsent:
-                sent = self._socket.sendmsg(list(islice(unsent, MAX_SEND_BUFFERS)))
-                while unsent and sent >= len(unsent[0]):
-                    sent -= len(unsent.popleft())
-                if sent:
-                    unsent[0] = unsent[0][sent:]
+            self._unsent.send(self._socket.sendmsg)
         except (BlockingIOError, InterruptedError):
             if not self._is_writing:
                 self._is_writing = True

@@ -8,7 +8,6 @@ from millstream.errors import MalformedFrameError
 
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
-_U64 = struct.Struct("<Q")
 
 
 class Reader:
@@ -59,10 +58,6 @@ class Reader:
     def u32(self) -> int:
         """Four bytes."""
         return int(_U32.unpack(self.take(4))[0])
-
-    def u64(self) -> int:
-        """Eight bytes."""
-        return int(_U64.unpack(self.take(8))[0])
 
     def text(self, length: int | None = None) -> str:
         """UTF-8 of so many bytes, or of all that are left."""

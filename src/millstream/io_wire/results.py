@@ -29,8 +29,6 @@ from millstream.io_wire.reader import Reader
 # A sentence: longer paths and reasons are cut.
 MAX_FAULT_TEXT = 4096
 
-MAX_DIGEST_LENGTH = 64
-
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
 _WRITTEN = struct.Struct("<iB")

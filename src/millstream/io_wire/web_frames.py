@@ -1,7 +1,12 @@
-"""The frames of a WebSocket (RFC 6455, section 5) as both ends of the io-daemon's send them."""
+"""What both ends of the io-daemon's WebSocket have in common: its frames, and its handshake's key.
+
+RFC 6455, sections 5 and 4.2.2.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,10 +21,21 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 FINAL, MASKED, RESERVED = 0x80, 0x80, 0x70
 
+# What a goodbye says (RFC 6455, section 7.4.1).
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED = 1000, 1001, 1002, 1003
+POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR = 1008, 1009, 1011
+
+_KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
 _U16 = struct.Struct(">H")
 _U64 = struct.Struct(">Q")
 
 Buffer = bytes | bytearray | memoryview
+
+
+def accept_key(key: bytes) -> str:
+    """What a server says to a client's `Sec-WebSocket-Key`."""
+    return base64.b64encode(hashlib.sha1(key + _KEY_SUFFIX).digest()).decode()
 
 
 def frame_header(opcode: int, length: int, mask: bytes = b"") -> bytes:
@@ -33,7 +49,7 @@ def frame_header(opcode: int, length: int, mask: bytes = b"") -> bytes:
 
 
 def read_length(buffer: memoryview, begin: int, end: int) -> tuple[int, int] | None:
-    """Where the length of a frame's payload ends, and the length; None if it is not there wholly.
+    """Where the length of a frame's payload ends, and that length; None if it has not come wholly.
 
     Args:
         buffer: what was received.
@@ -57,38 +73,39 @@ class UnsentFrames:
     """What is on its way into a socket. It is true while there is something.
 
     Args:
-        mask: of every frame; empty for a server's.
+        mask: what the header of every frame says; empty for a server's. Payloads go out as they are,
+            so a client's can only be zeros.
     """
 
     __slots__ = ("_buffers", "_mask")
 
     def __init__(self, mask: bytes = b"") -> None:
-        self._buffers: deque[memoryview] = deque()
+        self._buffers: deque[Buffer] = deque()
         self._mask = mask
 
     def __len__(self) -> int:
+        """How many buffers: a frame's header is one, and each part of its payload."""
         return len(self._buffers)
 
     def put(self, opcode: int, payload: Sequence[Buffer]) -> None:
-        """Append a frame. The payload's parts are borrowed, and masked by none but a mask of zeros."""
-        header = frame_header(opcode, sum(map(len, payload)), self._mask)
-        self._buffers.append(memoryview(header))
-        self._buffers.extend([memoryview(buffer) for buffer in payload if len(buffer)])
+        """Append a frame. The payload's parts are borrowed until they are sent, or copied."""
+        self._buffers.append(frame_header(opcode, sum(map(len, payload)), self._mask))
+        self._buffers.extend(filter(len, payload))
 
     def send(self, sendmsg: Callable[[Sequence[Buffer]], int]) -> None:
-        """Send all of it, or what the socket takes until `sendmsg` raises."""
+        """Send all of it, or what the socket takes before `sendmsg` raises, which this raises, too."""
         buffers = self._buffers
         while buffers:
             sent = sendmsg(list(islice(buffers, MAX_SEND_BUFFERS)))
             while buffers and sent >= len(buffers[0]):
                 sent -= len(buffers.popleft())
             if sent:
-                buffers[0] = buffers[0][sent:]
+                buffers[0] = memoryview(buffers[0])[sent:]
 
-    def copy(self) -> None:
+    def keep(self) -> None:
         """Copy what is borrowed: it need not stay as it is any more."""
         for index, buffer in enumerate(self._buffers):
-            self._buffers[index] = memoryview(bytes(buffer))
+            self._buffers[index] = bytes(buffer)
 
     def clear(self) -> None:
         """Forget all."""

@@ -30,12 +30,26 @@ every announce. Nothing is logged for a block or a message, at any level.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from millstream.logging.component_logger import ComponentLogger, component_logger
 from millstream.logging.components import COMPONENTS, get_levels, parse_level, set_level
-from millstream.logging.entry import LogEntry
-from millstream.logging.human_formatter import HumanFormatter
-from millstream.logging.json_formatter import JsonLinesFormatter
-from millstream.logging.ring_buffer import RingBufferLogger
+
+if TYPE_CHECKING:
+    from millstream.logging.entry import LogEntry as LogEntry
+    from millstream.logging.human_formatter import HumanFormatter as HumanFormatter
+    from millstream.logging.json_formatter import JsonLinesFormatter as JsonLinesFormatter
+    from millstream.logging.ring_buffer import RingBufferLogger as RingBufferLogger
+
+# Every module that logs imports this package; who listens is up to the program, and most listen in
+# ways of their own. So listeners are imported when first named, as the engine is in `millstream`.
+_HOMES = {
+    "HumanFormatter": "millstream.logging.human_formatter",
+    "JsonLinesFormatter": "millstream.logging.json_formatter",
+    "LogEntry": "millstream.logging.entry",
+    "RingBufferLogger": "millstream.logging.ring_buffer",
+}
 
 __all__ = [
     "COMPONENTS",
@@ -49,3 +63,16 @@ __all__ = [
     "parse_level",
     "set_level",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

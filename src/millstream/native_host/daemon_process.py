@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from millstream.errors import MillstreamError
 from millstream.logging.component_logger import component_logger
+from millstream.native_host.local_server import HOST, LocalAddress, ask
+from millstream.native_host.private_file import write_private
 
 # 256 bits, in 43 characters that fit into a header.
 TOKEN_BYTES = 32
@@ -31,24 +32,12 @@ class DaemonFailedError(MillstreamError):
     """The io-daemon did not start, or does not answer."""
 
 
-class DaemonAddress(NamedTuple):
-    """Where it is.
-
-    Attributes:
-        port: at 127.0.0.1.
-        token: that it wants.
-    """
-
-    port: int
-    token: str
-
-
 def daemon_arguments(
     info: Path, install_id: str, token_file: Path, origins: Sequence[str], parent_pid: int
 ) -> tuple[str, ...]:
     """What the command `millstream` is given to be that daemon."""
     return (
-        *("io-daemon", "--host", "127.0.0.1", "--port", "0"),
+        *("io-daemon", "--host", HOST, "--port", "0"),
         *(f"--token-file={token_file}", f"--rpc-info={info}", f"--install-id={install_id}"),
         f"--parent-pid={parent_pid}",
         *(f"--allow-origin={origin}" for origin in origins),
@@ -68,9 +57,9 @@ class DaemonProcess:
         self._origins = tuple(origins)
         self._process: asyncio.subprocess.Process | None = None
         self._asked_for = ("", "")
-        self._address: DaemonAddress | None = None
+        self._address: LocalAddress | None = None
 
-    async def start(self, install_id: str, origin: str = "") -> DaemonAddress:
+    async def start(self, install_id: str, origin: str = "") -> LocalAddress:
         """Where it is, once it has read what is lent.
 
         It is started if it does not run, does not answer, or runs for another one.
@@ -94,7 +83,7 @@ class DaemonProcess:
         self._asked_for = (install_id, origin)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         token_file = self._info.with_name(f"io-token.{os.getpid()}")
-        _write_private(token_file, f"{token}\n")
+        write_private(token_file, f"{token}\n".encode())
         try:
             port = await self._launch(token_file)
         except BaseException:
@@ -103,14 +92,14 @@ class DaemonProcess:
         finally:
             # It has read it, or never will.
             token_file.unlink(missing_ok=True)
-        self._address = DaemonAddress(port, token)
+        self._address = LocalAddress(port, token)
         _LOG.info("the io-daemon runs at port %d", port)
         return self._address
 
     async def reload(self) -> None:
         """Let it read again what is lent. Raises DaemonFailedError."""
         if self._address is not None:
-            await asyncio.to_thread(_ask, self._address, "/roots/reload")
+            await asyncio.to_thread(_reload, self._address)
 
     async def stop(self) -> None:
         """End it, if it runs."""
@@ -154,22 +143,12 @@ class DaemonProcess:
         return int(line)
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-
-
-def _ask(address: DaemonAddress, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=ANSWER_TIME)
+def _reload(address: LocalAddress) -> None:
     try:
-        connection.request("POST", path, headers={"Authorization": f"Bearer {address.token}"})
-        response = connection.getresponse()
-        body = response.read(4096)
+        status, body = ask(
+            address.port, "POST", "/roots/reload", address.authorization, seconds=ANSWER_TIME
+        )
     except (OSError, http.client.HTTPException) as error:
         raise DaemonFailedError(f"the io-daemon does not answer: {error}") from error
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise DaemonFailedError(f"the io-daemon answers {response.status}: {body[:200]!r}")
+    if status != 200:
+        raise DaemonFailedError(f"the io-daemon answers {status}: {body[:200]!r}")

@@ -7,15 +7,14 @@ import json
 from collections.abc import Iterable
 
 from millstream.errors import ConfigError, NetworkError
-from millstream.native_host.link_server import LinkAddress
+from millstream.native_host.local_server import LocalAddress, ask
 from millstream.native_host.profiles import Profile
 
 # Seconds; it is on this machine.
 ANSWER_TIME = 5.0
-MAX_ANSWER_LENGTH = 1 << 16
 
 
-def addresses(profiles: Iterable[Profile]) -> list[LinkAddress]:
+def addresses(profiles: Iterable[Profile]) -> list[LocalAddress]:
     """Where hosts were that take links, the one used last first."""
     found = []
     for profile in profiles:
@@ -23,11 +22,11 @@ def addresses(profiles: Iterable[Profile]) -> list[LinkAddress]:
             case {"port": int(port), "token": str(token)} if 0 < port < 65536 and token:
                 used = profile.get("last_used")
                 when = used if isinstance(used, (int, float)) else 0
-                found.append((when, LinkAddress(port, token)))
+                found.append((when, LocalAddress(port, token)))
     return [address for _, address in sorted(found, key=lambda pair: -pair[0])]
 
 
-def hand_over(where: Iterable[LinkAddress], path: str, body: dict[str, str]) -> LinkAddress:
+def hand_over(where: Iterable[LocalAddress], path: str, body: dict[str, str]) -> LocalAddress:
     """Hand something over to the first that is there.
 
     Args:
@@ -44,14 +43,17 @@ def hand_over(where: Iterable[LinkAddress], path: str, body: dict[str, str]) -> 
     """
     for address in where:
         try:
-            if _ask(address.port, "GET", "/health", {}, None) != (200, b"ok"):
+            # It gets the token only if it is one of ours.
+            if ask(address.port, "GET", "/health", {}, seconds=ANSWER_TIME) != (200, b"ok"):
                 continue
-            # In a header: addresses are written into logs.
-            headers = {
-                "Authorization": f"Bearer {address.token}",
-                "Content-Type": "application/json",
-            }
-            status, answer = _ask(address.port, "POST", path, headers, json.dumps(body).encode())
+            status, answer = ask(
+                address.port,
+                "POST",
+                path,
+                {**address.authorization, "Content-Type": "application/json"},
+                json.dumps(body).encode(),
+                seconds=ANSWER_TIME,
+            )
         except (OSError, http.client.HTTPException):
             continue
         if status == 200:
@@ -59,18 +61,6 @@ def hand_over(where: Iterable[LinkAddress], path: str, body: dict[str, str]) -> 
         if status != 401:  # of another host, that has the port of one that is gone
             raise ConfigError(f"the browser's native host refuses it: {_reason(status, answer)}")
     raise NetworkError("no browser with the extension runs, or it has not connected yet")
-
-
-def _ask(
-    port: int, method: str, path: str, headers: dict[str, str], body: bytes | None
-) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIME)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.read(MAX_ANSWER_LENGTH)
-    finally:
-        connection.close()
 
 
 def _reason(status: int, answer: bytes) -> str:

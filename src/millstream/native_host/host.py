@@ -12,9 +12,8 @@ from typing import Protocol
 from millstream.errors import ConfigError, MillstreamError
 from millstream.logging.component_logger import component_logger
 from millstream.native_host.containment import OutsideError, contained, is_runnable
-from millstream.native_host.daemon_process import DaemonAddress
 from millstream.native_host.lent_root import LentRoot, new_root
-from millstream.native_host.link_server import LinkAddress
+from millstream.native_host.local_server import LocalAddress
 from millstream.native_host.operations import (
     BadRequestError,
     DeleteDownloadRoot,
@@ -40,7 +39,7 @@ _LOG = component_logger("native_host")
 class Daemon(Protocol):
     """The io-daemon, as a native host uses it: `DaemonProcess`."""
 
-    async def start(self, install_id: str, origin: str = "") -> DaemonAddress:
+    async def start(self, install_id: str, origin: str = "") -> LocalAddress:
         """Where it is, once it has read what is lent."""
 
     async def reload(self) -> None:
@@ -63,7 +62,7 @@ class Screen(Protocol):
 class Links(Protocol):
     """Where the desktop leaves links: `LinkServer`."""
 
-    async def start(self) -> LinkAddress:
+    async def start(self) -> LocalAddress:
         """Where it is."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from millstream.native_host.manifest import (
     manifest_directory,
     registry_key,
 )
+from millstream.native_host.private_file import replace_file
 
 
 class Installation:
@@ -144,17 +144,7 @@ def _data_directory(home: Path, platform: str, environ: Mapping[str, str]) -> Pa
 def _write(path: Path, text: str, mode: int) -> None:
     """Replace a file at once: a browser may be reading it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        fresh.chmod(mode)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    replace_file(path, text.encode(), mode)
 
 
 def _register(key: str, value: str) -> None:  # pragma: no cover - Windows

@@ -6,20 +6,23 @@ last two want the token of `rpc-info.json`, as `?token=` or `Authorization: Bear
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 
 from millstream.http_server.bounded import BoundedServer
 from millstream.http_server.gate import RequestGate, bearer_token
+from millstream.http_server.listening import bind_tcp
 from millstream.http_server.refusal import Refusal
+from millstream.http_server.request_body import read_body
+from millstream.http_server.running import run_server
 from millstream.logging.component_logger import component_logger
 from millstream.native_host.links import MAX_BODY, magnet_event, torrent_event
+from millstream.native_host.local_server import HOST, LocalAddress
 
 TOKEN_BYTES = 32
 
@@ -27,6 +30,7 @@ TOKEN_BYTES = 32
 MAX_CONNECTIONS = 16
 # Seconds for a whole request: it comes from this machine.
 REQUEST_TIME = 15.0
+SHUTDOWN_TIME = 1.0
 # Bytes of a header.
 MAX_HEADER_LENGTH = 8190
 
@@ -34,18 +38,6 @@ _EVENTS = {"/add-magnet": magnet_event, "/add-torrent": torrent_event}
 
 _LOG = component_logger("native_host")
 _HTTP_LOG = logging.getLogger("millstream.native_host.http")
-
-
-class LinkAddress(NamedTuple):
-    """Where it is.
-
-    Attributes:
-        port: at 127.0.0.1.
-        token: that it wants.
-    """
-
-    port: int
-    token: str
 
 
 class LinkServer:
@@ -60,10 +52,10 @@ class LinkServer:
         self._token = secrets.token_urlsafe(TOKEN_BYTES)
         self._gate = RequestGate(self._token, (), is_loopback=True)
         self._runner: web.ServerRunner | None = None
-        self._address: LinkAddress | None = None
+        self._address: LocalAddress | None = None
 
-    async def start(self) -> LinkAddress:
-        """Where it is; it listens from now on. Raises OSError."""
+    async def start(self) -> LocalAddress:
+        """Where it is; it listens from now on. Raises NetworkError."""
         if self._address is not None:
             return self._address
         server = BoundedServer(
@@ -76,10 +68,10 @@ class LinkServer:
             lingering_time=1.0,
             max_header_length=MAX_HEADER_LENGTH,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self._address = LinkAddress(self._runner.addresses[0][1], self._token)
+        opened = bind_tcp(HOST, 0, MAX_CONNECTIONS, "cannot listen for links")
+        address = LocalAddress(opened.getsockname()[1], self._token)
+        self._runner = await run_server(server, [opened], SHUTDOWN_TIME)
+        self._address = address
         return self._address
 
     async def stop(self) -> None:
@@ -118,15 +110,7 @@ class LinkServer:
 
 
 async def _body(request: web.BaseRequest) -> dict[str, Any]:
-    data = bytearray()
-    try:
-        async with asyncio.timeout(REQUEST_TIME):
-            async for chunk in request.content.iter_any():
-                data += chunk
-                if len(data) > MAX_BODY:
-                    raise Refusal(413, "BodyTooLarge", f"a body has {MAX_BODY} bytes at most")
-    except TimeoutError:
-        raise Refusal(408, "Timeout", "the body does not arrive") from None
+    data = await read_body(request, MAX_BODY)
     try:
         found: object = json.loads(data)
     except (ValueError, RecursionError):

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from millstream.errors import ConfigError
 from millstream.logging.component_logger import component_logger
+from millstream.native_host.private_file import replace_file
 from millstream.native_host.profiles import (
     MAX_LENGTH,
     Profile,
     read_profiles,
     write_profiles,
 )
+from millstream.user_directories import config_directory
 
 NAME = "rpc-info.json"
 DIRECTORY_VARIABLE = "JSTORRENT_CONFIG_DIR"
@@ -26,25 +28,12 @@ _LOG = component_logger("native_host")
 def info_directory(environ: Mapping[str, str], platform: str) -> Path:
     """Where JSTorrent's native host keeps the file, so that ours takes its place.
 
-    `$JSTORRENT_CONFIG_DIR`, or else the user's configuration directory by the XDG Base Directory
-    Specification, or as macOS and Windows have it; in either `jstorrent-native`.
+    `$JSTORRENT_CONFIG_DIR`, or else the user's configuration directory; in either
+    `jstorrent-native`.
     """
-    return _user_directory(environ, platform) / "jstorrent-native"
-
-
-def _user_directory(environ: Mapping[str, str], platform: str) -> Path:
-    for name in (DIRECTORY_VARIABLE, "XDG_CONFIG_HOME"):
-        given = environ.get(name, "")
-        if Path(given).is_absolute():
-            return Path(given)
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    match platform:
-        case "darwin":
-            return home / "Library" / "Application Support"
-        case "win32":
-            return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-        case _:
-            return home / ".config"
+    given = Path(environ.get(DIRECTORY_VARIABLE, ""))
+    directory = given if given.is_absolute() else config_directory(environ, platform)
+    return directory / "jstorrent-native"
 
 
 class RpcInfoFile:
@@ -89,7 +78,7 @@ class RpcInfoFile:
             profiles = change(self.read())
             data = write_profiles(profiles)
             self._keep_broken()
-            self._replace(data)
+            replace_file(self.path, data)
         return profiles
 
     def _keep_broken(self) -> None:
@@ -99,21 +88,6 @@ class RpcInfoFile:
             return
         except ConfigError:
             self.path.replace(self.path.with_name(f"{NAME}.broken"))
-
-    def _replace(self, data: bytes) -> None:
-        fresh = self.path.with_name(f"{NAME}.{os.getpid()}.new")
-        # For its owner alone from the first moment on; one that a killed host left is not trusted.
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            fresh.replace(self.path)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

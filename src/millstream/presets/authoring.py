@@ -83,6 +83,7 @@ async def create_torrent(
         )
     finally:
         await disk.close()
+        await files.close()
 
 
 async def verify_torrent(
@@ -128,5 +129,6 @@ async def verify_torrent(
         good = await checker.run(files)
     finally:
         await disk.close()
+        await files.close()
     bad = tuple(members(every_piece(count) & ~good, count))
     return VerifyReport(count, good.bit_count(), bad)

@@ -18,8 +18,9 @@ async def load_torrent(source: TorrentSource) -> Metainfo | Magnet:
         StorageError: the path cannot be read.
         HttpError: the URL cannot be fetched.
     """
-    http = NativeHttp(f"Millstream/{__version__}")
+    files, http = NativeFileSystem(), NativeHttp(f"Millstream/{__version__}")
     try:
-        return await load_source(source, NativeFileSystem(), http)
+        return await load_source(source, files, http)
     finally:
         await http.close()
+        await files.close()

@@ -13,8 +13,6 @@ from millstream.adapters.native import (
     NativeHttp,
     NativeNetwork,
 )
-from millstream.adapters.native.json_store import JsonSessionStore
-from millstream.adapters.native.sqlite_store import SqliteSessionStore
 from millstream.engine.config import EngineConfig
 from millstream.engine.engine import Engine
 from millstream.interfaces.platform import Platform
@@ -54,5 +52,11 @@ def create_native_engine(
 def _open_store(session: SessionStore | str | os.PathLike[str] | None) -> SessionStore | None:
     if not isinstance(session, str | os.PathLike):
         return session
-    is_json = os.fspath(session).lower().endswith(".json")
-    return JsonSessionStore(session) if is_json else SqliteSessionStore(session)
+    # Here, since most engines remember nothing, or use one of the two.
+    if os.fspath(session).lower().endswith(".json"):
+        from millstream.adapters.native.json_store import JsonSessionStore  # noqa: PLC0415
+
+        return JsonSessionStore(session)
+    from millstream.adapters.native.sqlite_store import SqliteSessionStore  # noqa: PLC0415
+
+    return SqliteSessionStore(session)

@@ -12,7 +12,6 @@ from millstream.errors import RemoteProtocolError
 from millstream.protocol.infohash import InfoHash
 
 HANDSHAKE_LENGTH = 68
-PEER_ID_LENGTH = 20
 PREFIX = b"\x13BitTorrent protocol"
 _INFOHASH_AT = len(PREFIX) + 8
 _PEER_ID_AT = _INFOHASH_AT + 20

@@ -189,11 +189,13 @@ class Metainfo:
         files = _read_files(info)
         total_length = sum(file.length for file in files)
         piece_length, digests = _read_pieces(info, total_length)
+        # Where the first one is they all are, as a rule; to look for all takes as long as SHA-1.
+        at = raw_info.index(digests[:DIGEST_LENGTH])
         return cls(
             info_hash=InfoHash(hashlib.sha1(raw_info).digest()),
             name=_read_name(info) if b"files" in info else files[0].path[0],
             piece_length=piece_length,
-            digests_at=raw_info.index(digests),
+            digests_at=at if raw_info.startswith(digests, at) else raw_info.index(digests),
             files=files,
             total_length=total_length,
             is_multi_file=b"files" in info,
@@ -388,8 +390,7 @@ def _read_trackers(torrent: _Dict) -> tuple[tuple[str, ...], ...]:
     tiers = torrent.get(b"announce-list")
     if isinstance(tiers, list):
         urls = [_read_urls(tier) for tier in tiers if isinstance(tier, list)]
-        found = tuple([tier for tier in urls if tier])
-        if found:
+        if found := tuple([tier for tier in urls if tier]):
             return found
     single = _read_urls([torrent.get(b"announce", b"")])
     return (single,) if single else ()

@@ -22,9 +22,6 @@ from millstream.protocol.extension import parse_dict
 MAX_PEX_ADDED = 50
 MAX_PEX_DROPPED = 50
 
-# Libtorrent's max_peer_entries: what the first message may add.
-MAX_PEX_FIRST = 100
-
 # How many addresses of a message are read, added and dropped each. First messages may be long, and
 # clients with more connections than libtorrent's 200 are rare.
 MAX_PEX_READ = 200

@@ -24,7 +24,7 @@ from millstream.rpc.engine_settings import EngineSettings, read_rate
 from millstream.rpc.feed import Feed
 from millstream.rpc.moves import Moves
 from millstream.rpc.refusals import Refusal, invalid
-from millstream.rpc.torrent_view import Json, state_name
+from millstream.rpc.torrent_view import Json
 
 _LOG = logging.getLogger(f"{ROOT}.rpc")
 
@@ -171,17 +171,12 @@ class Control:
                 return
 
     def status(self) -> Json:
-        """What `/engine/status` answers."""
+        """What `/engine/status` answers, but for the torrents."""
         engine = self._engine
-        torrents = [] if engine is None else engine.torrents
         return {
             "running": engine is not None,
             "version": __version__,
             "port": None if engine is None else engine.listen_port,
-            "torrents": [
-                {"id": str(torrent.info_hash), "state": state_name(torrent.state)}
-                for torrent in torrents
-            ],
         }
 
     def torrent(self, name: str) -> Torrent:

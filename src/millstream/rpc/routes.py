@@ -20,6 +20,9 @@ MAX_LOG_LIMIT = 10_000
 # Of a number in a query: more than there are entries of a log in a lifetime.
 MAX_DIGITS = 15
 
+# What `/engine/status` says of each torrent.
+_STATES = TorrentQuery(fields=("id", "state"))
+
 
 async def _start(ask: Ask) -> Json:
     config = ask.fields.fields("config") or Fields({})
@@ -36,7 +39,9 @@ async def _stop(ask: Ask) -> Json:
 
 
 async def _status(ask: Ask) -> Json:
-    return ask.control.status()
+    status, engine = ask.control.status(), ask.control.running
+    listed: Json = {"torrents": []} if engine is None else await list_torrents(engine, _STATES)
+    return {**status, "torrents": listed["torrents"]}
 
 
 async def _tick_stats(ask: Ask) -> Json:
@@ -61,9 +66,7 @@ async def _reload(ask: Ask) -> Json:
 
 
 async def _torrents(ask: Ask) -> Json:
-    query = TorrentQuery.parse(ask.query)
-    engine = ask.control.engine
-    return await list_torrents(lambda: engine.torrents, query)
+    return await list_torrents(ask.control.engine, TorrentQuery.parse(ask.query))
 
 
 async def _add(ask: Ask) -> Json:

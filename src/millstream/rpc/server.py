@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,10 +23,12 @@ from millstream.rpc.access import Gate
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.control import Control
 from millstream.rpc.engine_settings import EngineSettings
+from millstream.rpc.json_blocks import json_blocks
 from millstream.rpc.refusals import Refusal, invalid, refusal_of
 from millstream.rpc.route import Ask
 from millstream.rpc.routes import find_route
 from millstream.rpc.torrent_view import Json
+from millstream.rpc.turns import Turns
 
 # Connections at a time: some clients, each with a few. Transmission's RPC has no limit, and a
 # process has 1024 descriptors that torrents need, too.
@@ -187,7 +190,8 @@ class ControlServer:
         route, name = find_route(request.method, request.path)
         body = bytes(await read_body(request, route.max_body))
         ask = Ask(self.control, parse_json(body), request.query, name)
-        return _json(200, {"ok": True, **await route.handler(ask)})
+        answer = {"ok": True, **await route.handler(ask)}
+        return _response(200, await json_blocks(answer))
 
     async def _events(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._listeners) >= MAX_LISTENERS:
@@ -214,7 +218,9 @@ class ControlServer:
                     if not taking.done():
                         taking.cancel()
                         break
+                    turns = Turns()
                     for event in taking.result():
+                        await turns.next()
                         # Waits where the listener does not read: then its oldest events go.
                         await response.send_str(_dumps(event))
             except ConnectionError:
@@ -245,9 +251,24 @@ def _refused(refusal: Refusal) -> web.Response:
 
 
 def _json(status: int, body: Json) -> web.Response:
+    return _response(status, [_dumps(body).encode()])
+
+
+def _response(status: int, blocks: Sequence[bytes]) -> web.Response:
+    """One after the other, as fast as the client reads: a copy of all of them would take its time."""
+    length = sum(map(len, blocks))
     return web.Response(
-        status=status, text=_dumps(body), content_type="application/json", headers=_HEADERS
+        status=status,
+        body=blocks[0] if len(blocks) == 1 else _one_by_one(blocks),
+        content_type="application/json",
+        charset="utf-8",
+        headers=_HEADERS | {"Content-Length": str(length)},
     )
+
+
+async def _one_by_one(blocks: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
 
 
 def _dumps(body: Json) -> str:

@@ -14,40 +14,55 @@ from millstream.core.goals import share_ratio
 
 Json = dict[str, object]
 
-# JSTorrent's word where ours has a space.
-_STATES = {TorrentState.FETCHING_METADATA: "downloading_metadata"}
+_STATES = {state: state.value for state in TorrentState} | {
+    # JSTorrent's word where ours has a space.
+    TorrentState.FETCHING_METADATA: "downloading_metadata"
+}
 
 _WANTING = frozenset({TorrentState.FETCHING_METADATA, TorrentState.DOWNLOADING})
 
 
 def state_name(state: TorrentState) -> str:
     """A state as clients know it."""
-    return _STATES.get(state, state.value)
+    return _STATES[state]
 
 
-STATE_NAMES = frozenset(map(state_name, TorrentState))
+STATE_NAMES = frozenset(_STATES.values())
 
 
 class Look:
-    """A torrent at one moment: its status is taken once, and only if somebody asks for it.
+    """A torrent at one moment: what takes its time is found out once, and only if it is asked for.
 
     Attributes:
         torrent: the torrent.
         status: how it stands.
+        why_idle: why no data comes or goes; empty if some does.
     """
 
-    __slots__ = ("status", "torrent")
+    __slots__ = ("status", "torrent", "why_idle")
     status: TorrentStatus
+    why_idle: str
 
     def __init__(self, torrent: Torrent) -> None:
         self.torrent = torrent
 
-    def __getattr__(self, name: str) -> TorrentStatus:
+    def __getattr__(self, name: str) -> TorrentStatus | str:
         # Reached while the slot is empty, once: a property would cost ten thousand calls a field.
-        if name != "status":
-            raise AttributeError(name)
-        self.status = self.torrent.status()
-        return self.status
+        if name == "status":
+            self.status = self.torrent.status()
+            return self.status
+        if name == "why_idle":
+            self.why_idle = self.torrent.why_idle()
+            return self.why_idle
+        raise AttributeError(name)
+
+
+def trouble(look: Look) -> str | None:
+    """Why it failed, or why no data comes; None for one that has all it wants, or is to wait."""
+    error = look.torrent.error
+    if error is not None:
+        return str(error)
+    return look.why_idle or None if look.torrent.state in _WANTING else None
 
 
 FIELDS: dict[str, Callable[[Look], object]] = {
@@ -56,8 +71,8 @@ FIELDS: dict[str, Callable[[Look], object]] = {
     "state": lambda look: state_name(look.torrent.state),
     "error": lambda look: look.status.error,
     "errorKind": lambda look: error_kind(look.torrent.error),
-    "whyIdle": lambda look: look.torrent.why_idle(),
-    "trouble": lambda look: trouble(look.torrent),
+    "whyIdle": lambda look: look.why_idle,
+    "trouble": trouble,
     "progress": lambda look: look.status.progress,
     "metadataProgress": lambda look: look.status.metadata_progress,
     "downloadRate": lambda look: round(look.status.download_rate),
@@ -105,13 +120,6 @@ def ratio(status: TorrentStatus) -> float | None:
     """What was sent for each byte that came or is here; None if there never was any."""
     found = share_ratio(status.uploaded, status.downloaded, status.bytes_done)
     return None if found == math.inf else round(found, 3)
-
-
-def trouble(torrent: Torrent) -> str | None:
-    """Why it failed, or why no data comes; None for one that has all it wants, or is to wait."""
-    if torrent.error is not None:
-        return str(torrent.error)
-    return torrent.why_idle() or None if torrent.state in _WANTING else None
 
 
 def _moment(seconds: float | None) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from millstream.settings.catalogue import (
     is_named,
 )
 from millstream.settings.values import MAX_SHOWN, from_text, from_toml, shown
+from millstream.user_directories import config_directory
 
 # Names another file than the user's own.
 PATH_VARIABLE = f"{PREFIX}_CONFIG"
@@ -50,29 +50,12 @@ class Given:
 def settings_path(environ: Mapping[str, str]) -> Path:
     """Where the settings file is, or would be.
 
-    $MILLSTREAM_CONFIG, or `millstream/settings.toml` in the user's configuration directory: by the
-    XDG Base Directory Specification, which has relative paths ignored, or as macOS and Windows
-    have it.
+    $MILLSTREAM_CONFIG, or `millstream/settings.toml` in the user's configuration directory.
     """
     named = environ.get(PATH_VARIABLE)
     if named:
         return Path(named)
-    return _user_directory(environ) / "millstream" / FILE_NAME
-
-
-def _user_directory(environ: Mapping[str, str]) -> Path:
-    # platformdirs asks os.environ alone, and is a dependency for these lines.
-    xdg = environ.get("XDG_CONFIG_HOME", "")
-    if Path(xdg).is_absolute():
-        return Path(xdg)
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    match sys.platform:
-        case "darwin":
-            return home / "Library" / "Application Support"
-        case "win32":
-            return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-        case _:
-            return home / ".config"
+    return config_directory(environ, sys.platform) / "millstream" / FILE_NAME
 
 
 def read_file(path: Path, *, may_lack: bool = False) -> list[Given]:
@@ -162,6 +145,9 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
 def _parse(data: bytes) -> dict[str, object]:
     if len(data) > MAX_FILE_LENGTH:
         raise ConfigError(f"it is longer than {MAX_FILE_LENGTH} bytes")
+    # Here: most users have no such file.
+    import tomllib  # noqa: PLC0415
+
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:

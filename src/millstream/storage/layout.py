@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from itertools import accumulate, count
 from typing import NamedTuple
 
+from millstream.core.geometry import Geometry
 from millstream.interfaces.disk import Extent
 from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
 from millstream.storage.names import (
@@ -26,6 +27,9 @@ from millstream.storage.names import (
     safe_component,
     split_extension,
 )
+
+_NO_ATTRIBUTES = FileAttribute(0)
+_NOT_STORED = FileAttribute.PAD | FileAttribute.SYMLINK
 
 
 class StoredFile(NamedTuple):
@@ -53,43 +57,55 @@ class FileSpan(NamedTuple):
     length: int
 
 
-class FileLayout:
-    """The map from a torrent's bytes to files.
+class FileLayout(Geometry):
+    """The map from a torrent's bytes to files: its geometry, and what of it is in which file.
+
+    Args:
+        entries: the files of the torrent, in its order.
+        names: the path of each; None for what is not stored.
+        piece_length: bytes in each piece but the last.
+        root_name: the first part of every path.
 
     Attributes:
-        files: one for each file of the torrent, in its order, also for what is not stored.
+        names: the path of each file of the torrent, in its order; None for what is not stored.
+        offsets: bytes of the torrent before each file.
+        lengths: bytes of each file.
         paths: the paths of all files that are stored, in the same order, empty files included.
         root_name: the first part of every path: the file itself in a single-file torrent.
-        piece_length: bytes in each piece but the last.
-        total_length: bytes in all files, padding included.
     """
 
     __slots__ = (
-        "_filled",
-        "_filled_indexes",
-        "_starts",
-        "files",
-        "paths",
-        "piece_length",
-        "root_name",
-        "total_length",
+        *("_entries", "_files", "_filled", "_filled_lengths", "_filled_names", "_starts"),
+        *("lengths", "names", "offsets", "paths", "root_name"),
     )
 
     def __init__(
-        self, files: Sequence[StoredFile], piece_length: int, total_length: int, root_name: str
+        self,
+        entries: Sequence[FileEntry],
+        names: Sequence[str | None],
+        piece_length: int,
+        root_name: str,
     ) -> None:
-        self.files = tuple(files)
-        self.paths = tuple([file.path for file in files if file.path is not None])
+        self.lengths = tuple([entry.length for entry in entries])
+        *offsets, total_length = accumulate(self.lengths, initial=0)
+        super().__init__(total_length, piece_length)
+        self.offsets = tuple(offsets)
+        self.paths = tuple([name for name in names if name is not None])
+        is_all_stored = len(self.paths) == len(names)
+        self.names: tuple[str | None, ...] = self.paths if is_all_stored else tuple(names)
         self.root_name = root_name
-        self.piece_length = piece_length
-        self.total_length = total_length
-        # Empty files would share their offset with the next one and confuse the search.
-        filled = tuple([file for file in files if file.length])
-        self._filled = self.files if len(filled) == len(self.files) else filled
-        self._starts = tuple([file.offset for file in filled])
-        self._filled_indexes: Sequence[int] = range(len(self._filled))
-        if len(self._filled) < len(self.files):
-            self._filled_indexes = [i for i, file in enumerate(self.files) if file.length]
+        self._entries = entries
+        # Made when first needed: for a torrent at rest the names are enough.
+        self._files: tuple[StoredFile, ...] | None = None
+        self._starts, self._filled_lengths = self.offsets, self.lengths
+        self._filled_names = self.names
+        self._filled: Sequence[int] = range(len(self.names))
+        if 0 in self.lengths:
+            # Empty files would share their offset with the next one and confuse the search.
+            self._filled = [index for index, length in enumerate(self.lengths) if length]
+            self._starts = tuple([self.offsets[index] for index in self._filled])
+            self._filled_lengths = tuple([self.lengths[index] for index in self._filled])
+            self._filled_names = tuple([self.names[index] for index in self._filled])
 
     @classmethod
     def from_metainfo(cls, metainfo: Metainfo, *, windows: bool = ON_WINDOWS) -> FileLayout:
@@ -99,19 +115,24 @@ class FileLayout:
             metainfo: any torrent.
             windows: whether the files are stored by the rules of Windows (see `storage.names`).
         """
+        entries = metainfo.files
         root_name = safe_component(metainfo.name, windows=windows)
-        stored = [entry for entry in metainfo.files if _is_stored(entry)]
+        paths = [root_name]
         if metainfo.is_multi_file:
-            paths = iter(_unique_paths(root_name, stored, windows=windows))
-        else:
-            paths = iter([root_name])
-        files = []
-        offset = 0
-        for entry in metainfo.files:
-            path = next(paths) if _is_stored(entry) else None
-            files.append(StoredFile(path, offset, entry.length, entry.attributes))
-            offset += entry.length
-        return cls(files, metainfo.piece_length, offset, root_name)
+            stored = [entry for entry in entries if _is_stored(entry)]
+            paths = _unique_paths(root_name, stored, windows=windows)
+        path = iter(paths)
+        names = [next(path) if _is_stored(entry) else None for entry in entries]
+        return cls(entries, names, metainfo.piece_length, root_name)
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """One for each file of the torrent, in its order, also for what is not stored."""
+        if self._files is None:
+            attributes = [entry.attributes for entry in self._entries]
+            columns = zip(self.names, self.offsets, self.lengths, attributes, strict=True)
+            self._files = tuple([StoredFile(*column) for column in columns])
+        return self._files
 
     def piece_extents(self, piece: int) -> tuple[Extent, ...]:
         """Say where a piece lies.
@@ -137,15 +158,16 @@ class FileLayout:
         if offset < 0 or length < 0 or offset + length > self.total_length:
             raise self._not_within(offset, length)
         extents = []
-        index = bisect_right(self._starts, offset) - 1
+        starts = self._starts
+        position = bisect_right(starts, offset) - 1
         while length:
-            file = self._filled[index]
-            skipped = offset - file.offset
-            taken = min(length, file.length - skipped)
-            extents.append(Extent(file.path, 0 if file.path is None else skipped, taken))
+            path = self._filled_names[position]
+            skipped = offset - starts[position]
+            taken = min(length, self._filled_lengths[position] - skipped)
+            extents.append(Extent(path, 0 if path is None else skipped, taken))
             offset += taken
             length -= taken
-            index += 1
+            position += 1
         return tuple(extents)
 
     def spans(self, offset: int, length: int) -> list[FileSpan]:
@@ -157,12 +179,12 @@ class FileLayout:
         if offset < 0 or length < 0 or offset + length > self.total_length:
             raise self._not_within(offset, length)
         spans = []
-        position = bisect_right(self._starts, offset) - 1
+        starts = self._starts
+        position = bisect_right(starts, offset) - 1
         while length:
-            file = self._filled[position]
-            skipped = offset - file.offset
-            taken = min(length, file.length - skipped)
-            spans.append(FileSpan(self._filled_indexes[position], skipped, taken))
+            skipped = offset - starts[position]
+            taken = min(length, self._filled_lengths[position] - skipped)
+            spans.append(FileSpan(self._filled[position], skipped, taken))
             offset += taken
             length -= taken
             position += 1
@@ -178,12 +200,12 @@ class FileLayout:
             IndexError: there is no such file.
         """
         for index in indexes:
-            if not 0 <= index < len(self.files):
-                raise IndexError(f"there is no file {index}: the torrent has {len(self.files)}")
-            file = self.files[index]
-            if file.length:
-                last = (file.offset + file.length - 1) // self.piece_length
-                yield range(file.offset // self.piece_length, last + 1)
+            if not 0 <= index < len(self.names):
+                raise IndexError(f"there is no file {index}: the torrent has {len(self.names)}")
+            if length := self.lengths[index]:
+                offset = self.offsets[index]
+                last = (offset + length - 1) // self.piece_length
+                yield range(offset // self.piece_length, last + 1)
 
     def _not_within(self, offset: int, length: int) -> IndexError:
         return IndexError(f"{length} bytes at {offset} are not within {self.total_length}")
@@ -191,9 +213,8 @@ class FileLayout:
 
 def _is_stored(entry: FileEntry) -> bool:
     # Most files have no attributes, and asking an enum.Flag is slow for 100,000 of them.
-    return not entry.attributes or not entry.attributes & (
-        FileAttribute.PAD | FileAttribute.SYMLINK
-    )
+    attributes = entry.attributes
+    return attributes is _NO_ATTRIBUTES or not attributes & _NOT_STORED
 
 
 def _unique_paths(root_name: str, entries: Iterable[FileEntry], *, windows: bool) -> list[str]:

@@ -54,7 +54,8 @@ def safe_component(name: str, *, windows: bool = ON_WINDOWS) -> str:
         A name that is not empty, not `.` or `..`, holds no separator and no control character, and
         takes at most 255 bytes of UTF-8.
     """
-    name = _DRIVE.sub(rf"\g<1>{_SUBSTITUTE}", name)
+    if drive := _DRIVE.match(name):
+        name = drive[1] + _SUBSTITUTE + name[drive.end() :]
     name = _REPLACED.sub(_SUBSTITUTE, _DROPPED.sub("", name))
     if windows:
         name = _WINDOWS_REPLACED.sub(_SUBSTITUTE, name)

@@ -122,7 +122,7 @@ class Placement:
 
     def name(self, index: int) -> str | None:
         """The path of a file as users know it; None if it is not stored."""
-        return self._renames.get(index) or self.layout.files[index].path
+        return self._renames.get(index) or self.layout.names[index]
 
     def own_path(self, index: int) -> str | None:
         """The path of a file itself, its suffix included; None if it is not stored."""
@@ -147,7 +147,7 @@ class Placement:
 
     def own_paths(self) -> Iterator[tuple[int, str]]:
         """Number and own path of all stored files that are not in the parts file."""
-        for index in range(len(self.layout.files)):
+        for index in range(len(self.layout.names)):
             path = self.own_path(index)
             if path is not None and index not in self._in_parts:
                 yield index, path
@@ -174,11 +174,10 @@ class Placement:
             ConfigError: as `check_renames`; nothing is changed.
         """
         self.check_renames(paths)
-        files = self.layout.files
+        names = self.layout.names
         renames = {**self._renames, **paths}
-        self._renames = MappingProxyType(
-            {index: path for index, path in renames.items() if path != files[index].path}
-        )
+        chosen = {index: path for index, path in renames.items() if path != names[index]}
+        self._renames = MappingProxyType(chosen) if chosen else _NO_NAMES
 
     def check_renames(self, paths: Mapping[int, str]) -> None:
         """Find out whether files can have other paths.
@@ -187,17 +186,16 @@ class Placement:
             ConfigError: there is no such file, a path is not safe on every system, or two files
                 would have the same one, also if case is ignored, with or without their suffixes.
         """
-        files = self.layout.files
+        names = self.layout.names
         for index, path in paths.items():
-            if not 0 <= index < len(files) or files[index].path is None:
+            if not 0 <= index < len(names) or names[index] is None:
                 raise ConfigError(f"rename: there is no stored file {index}")
             check_path(path)
-        names = {
-            index: paths.get(index) or self._renames.get(index) or file.path
-            for index, file in enumerate(files)
-            if file.path is not None
+        stored = {
+            index: paths.get(index) or self._renames.get(index) or name
+            for index, name in enumerate(names)
+            if name is not None
         }
-        stored = {index: name for index, name in names.items() if name is not None}
         suffixed = [stored[index] + self._suffix for index in self._suffixed]
         for index in self._suffixed & paths.keys():
             check_path(stored[index] + self._suffix)
@@ -277,7 +275,7 @@ class Placement:
         """The collision keys of all files and directories that have the suffix in their path."""
         suffix = collision_key(suffix)
         found: set[str] = set()
-        for index in range(len(self.layout.files)):
+        for index in range(len(self.layout.names)):
             key = collision_key(self.name(index) or "")
             if suffix in key:
                 found.add(key)

@@ -58,7 +58,7 @@ class PlacementRecord:
 
     def restore(self, placement: Placement) -> None:
         """Let a placement that nothing was done to be what is remembered, as far as it fits."""
-        count = len(placement.layout.files)
+        count = len(placement.layout.names)
         with suppress(ConfigError):
             placement.rename_many(self.renames)
         if self.in_parts is not None:

@@ -16,15 +16,13 @@ from millstream.protocol.file_selection import FileSelection
 from millstream.protocol.magnet import MAX_MAGNET_LENGTH, MAX_TRACKERS
 from millstream.storage.claims import Claims
 from millstream.storage.placement_record import NOTHING_TO_REMEMBER, PlacementRecord
+from millstream.storage.roots import MAX_PATH_LENGTH
 
 STATE_VERSION = 1
 
 # Two bitfields of MAX_PIECES and 16 bytes a file, of which the longest torrent file names five
 # million.
 MAX_STATE_LENGTH = 128 << 20
-
-# Linux: PATH_MAX is 4096; Windows takes 32,767 characters.
-MAX_SAVE_PATH_LENGTH = 32 << 10
 
 # Ours have 16 characters; another's may be anything short.
 MAX_TOKEN_LENGTH = 256
@@ -159,7 +157,7 @@ class ResumeState:
         version = said.get(b"version")
         if version != STATE_VERSION:
             raise MalformedDataError(f"the state has version {version!r}, not {STATE_VERSION}")
-        save_path = _text(said, b"save path", MAX_SAVE_PATH_LENGTH)
+        save_path = _text(said, b"save path", MAX_PATH_LENGTH)
         if not save_path:
             raise MalformedDataError("the state has no save path")
         return cls(

@@ -18,11 +18,13 @@ from typing import TypeAlias
 
 from millstream.errors import ConfigError, EngineError
 from millstream.protocol.infohash import InfoHash
-from millstream.storage.resume import MAX_SAVE_PATH_LENGTH
 
 # Our own are so many hex digits; those of an I/O daemon are its own business, within reason.
 TOKEN_LENGTH = 16
 MAX_TOKEN_LENGTH = 128
+
+# Linux: PATH_MAX is 4096; Windows takes 32,767 characters.
+MAX_PATH_LENGTH = 32 << 10
 
 # What fits in a name of a file, and in a line of a list.
 MAX_LABEL_LENGTH = 255
@@ -51,7 +53,7 @@ class StorageRoot:
         for name, text, most in (
             ("token", self.token, MAX_TOKEN_LENGTH),
             ("label", self.label, MAX_LABEL_LENGTH),
-            ("path", self.path, MAX_SAVE_PATH_LENGTH),
+            ("path", self.path, MAX_PATH_LENGTH),
         ):
             if not 0 < len(text) <= most:
                 raise ConfigError(f"a storage root's {name} has 1 to {most} characters: {text!r}")

@@ -179,29 +179,6 @@ class FileSystemConformance(FileTransferConformance):
             assert "absent" in error.path
             assert place.get("absent") is None
 
-    async def test_rename_moves(self) -> None:
-        """A file moves, with its content, into directories that did not exist."""
-        async with self.open_filesystem() as place:
-            place.put("from/file", b"12345")
-            await place.files.rename(place.root, "from/file", "to/another/name")
-            assert place.get("to/another/name") == b"12345"
-            assert place.get("from/file") is None
-            assert await place.files.list(place.root, "from") == []
-
-    async def test_rename_moves_directories(self) -> None:
-        """A directory moves with all that is in it."""
-        async with self.open_filesystem() as place:
-            place.put("old/a/b", b"1")
-            await place.files.rename(place.root, "old", "new/name")
-            assert place.get("new/name/a/b") == b"1"
-            assert await place.files.stat(place.root, "old") is None
-
-    async def test_rename_needs_something_to_move(self) -> None:
-        """What is not there cannot be renamed."""
-        async with self.open_filesystem() as place:
-            error = await error_of(StorageError, place.files.rename(place.root, "absent", "x"))
-            assert "absent" in error.path
-
     async def test_delete_removes(self) -> None:
         """Files and empty directories go; nothing there is fine."""
         async with self.open_filesystem() as place:
@@ -233,3 +210,12 @@ class FileSystemConformance(FileTransferConformance):
             await place.files.allocate(place.root, f"{name}/{name}", 3, Allocation.SPARSE)
             assert await place.files.list(place.root, "") == [name]
             assert place.get(f"{name}/{name}") == bytes(3)
+
+    async def test_a_closed_one_begins_anew(self) -> None:
+        """Closing frees what is kept between calls, whether there were any, and takes nothing."""
+        async with self.open_filesystem() as place:
+            await place.files.close()
+            place.put("file", b"x")
+            for _ in range(2):
+                assert await place.files.list(place.root, "") == ["file"]
+                await place.files.close()

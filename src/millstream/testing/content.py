@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from millstream.protocol.metainfo import FileAttribute, FileEntry, build
-from millstream.storage.layout import FileLayout, StoredFile
+from millstream.storage.layout import FileLayout
 
 
 def piece_digests(content: bytes, piece_length: int) -> bytes:
@@ -37,11 +37,10 @@ def multi_file_torrent(
 
 def layout_of(*files: tuple[str | None, int], piece_length: int = 10) -> FileLayout:
     """A layout of files given as (path, length), in a directory or alone; None is padding."""
-    stored: list[StoredFile] = []
-    offset = 0
+    entries = []
     for path, length in files:
         attributes = FileAttribute.PAD if path is None else FileAttribute(0)
-        stored.append(StoredFile(path, offset, length, attributes))
-        offset += length
-    root_name = next(path for path, _ in files if path is not None).partition("/")[0]
-    return FileLayout(stored, piece_length, offset, root_name)
+        entries.append(FileEntry((path or "pad",), length, attributes))
+    names = [path for path, _ in files]
+    root_name = next(filter(None, names), "").partition("/")[0]
+    return FileLayout(entries, names, piece_length, root_name)

@@ -12,6 +12,7 @@ from millstream.interfaces.filesystem import (
     FileStat,
     FileSystem,
     RangeCopy,
+    Synced,
     Transfer,
     Transferred,
 )
@@ -86,7 +87,7 @@ class FailingFiles:
         self._look()
         return await self._files.stat_many(root, paths)
 
-    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+    async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """See `interfaces.filesystem.FileSystem`."""
         self._change(root)
         return await self._files.sync(root, paths)
@@ -111,6 +112,10 @@ class FailingFiles:
         self._look()
         return await self._files.free_space(root)
 
+    async def close(self) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        await self._files.close()
+
     async def make_directory(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
         self._change(path)
@@ -125,11 +130,6 @@ class FailingFiles:
         """See `interfaces.filesystem.FileSystem`."""
         self._change(path)
         await self._files.truncate(root, path, length)
-
-    async def rename(self, root: str, path: str, to: str) -> None:
-        """See `interfaces.filesystem.FileSystem`."""
-        self._change(path)
-        await self._files.rename(root, path, to)
 
     async def delete(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""

@@ -11,7 +11,6 @@ from millstream.cli.daemon import (
     log_of,
     made_session_path,
     read_settings,
-    state_directory,
     tell_start,
 )
 from millstream.cli.daemon_log import DaemonLog
@@ -21,21 +20,7 @@ from millstream.rpc.config import ControlConfig
 from millstream.service.config import LogConfig
 
 
-@pytest.mark.parametrize(
-    ("environ", "platform", "directory"),
-    [
-        ({"HOME": "/h"}, "linux", "/h/.local/state"),
-        ({"HOME": "/h", "XDG_STATE_HOME": "/s"}, "linux", "/s"),
-        ({"HOME": "/h", "XDG_STATE_HOME": "relative"}, "linux", "/h/.local/state"),
-        ({"HOME": "/h"}, "darwin", "/h/Library/Application Support"),
-        ({"HOME": "/h", "LOCALAPPDATA": "/l"}, "win32", "/l"),
-    ],
-)
-def test_the_session_is_the_users_state(environ, platform, directory):
-    assert state_directory(environ, platform) == Path(directory)
-
-
-def test_its_directory_is_made(tmp_path):
+def test_the_directory_of_the_session_is_made(tmp_path):
     path = made_session_path({"XDG_STATE_HOME": str(tmp_path)})
     assert path == tmp_path / "millstream" / "session.db"
     assert path.parent.stat().st_mode & 0o077 == 0

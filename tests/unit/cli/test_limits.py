@@ -3,9 +3,6 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
-
-from millstream.cli.limits import read_limit
 
 from .daemon_double import ID, run
 
@@ -34,14 +31,8 @@ def test_of_one_torrent(monkeypatch, capsys):
     assert out == "Receive at most 512 kB/s, send without limit\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "rate"), [("none", 0), ("NONE", 0), ("1K", 1024), ("2MB/s", 2_000_000)]
-)
-def test_rates(text, rate):
-    assert read_limit(text, "--up") == rate
-
-
 @pytest.mark.parametrize("text", ["", "fast", "0", "1023", "-1K"])
-def test_no_rates(text):
-    with pytest.raises(typer.BadParameter):
-        read_limit(text, "--up")
+def test_no_rates(monkeypatch, capsys, text):
+    code, out, err, daemon = run(monkeypatch, capsys, "limits", "--up", text)
+    assert (code, out, daemon.asked) == (2, "", [])
+    assert "--up" in err

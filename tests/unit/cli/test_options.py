@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from millstream.cli.options import check_urls, parse_limits, parse_size_option
+from millstream.cli.options import check_urls, parse_limit, parse_limits, parse_size_option
 from millstream.core.limits_config import LimitsConfig
 
 
@@ -45,6 +45,13 @@ def test_limits_are_over_those_of_the_settings_at_every_hour():
     assert parse_limits("none", "1M", base) == LimitsConfig(
         upload=1 << 20, alternative_upload=1 << 20, torrent_upload=3000
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("none", None), ("NONE", None), ("1K", 1024), ("2MB/s", 2_000_000)]
+)
+def test_one_limit(text, rate):
+    assert parse_limit(text, "--up") == rate
 
 
 @pytest.mark.parametrize("text", ["x", "", "-5", "2M/h"])

@@ -4,13 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.cli.piece_map import ASCII_BLOCKS, BLOCKS, cell_character, piece_cells, piece_line
+from millstream.cli.piece_map import ASCII_BLOCKS, BLOCKS, cell_character, piece_cells
 
 STATES = {".": 0, "a": 1, "h": 2}
 
 
 def states(picture: str) -> bytes:
     return bytes(STATES[char] for char in picture)
+
+
+def piece_line(states: bytes, width: int, *, ascii_only: bool = False) -> str:
+    cells = piece_cells(states, width)
+    return "".join(cell_character(cell.filled, ascii_only=ascii_only) for cell in cells)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from millstream.cli.torrent_command import tell
+from millstream.cli.torrent_command import show_or_change, tell
 from millstream.errors import ControlError
 
 from .daemon_double import ID, Daemon
@@ -12,11 +12,18 @@ from .daemon_double import ID, Daemon
 PATH = f"/torrent/{ID}/verb"
 
 
-def carry_out(monkeypatch, answer, **values):
+THERE = {"daemon": None, "token_file": None, "json": False}
+
+
+def answering(monkeypatch, answer):
     daemon = Daemon({PATH: answer})
     monkeypatch.setattr("millstream.rpc.client.ControlClient", daemon)
-    there = {"daemon": None, "token_file": None, "json": False}
-    tell("abab", "verb", "done", **(there | values))
+    return daemon
+
+
+def carry_out(monkeypatch, answer, **values):
+    daemon = answering(monkeypatch, answer)
+    tell("abab", "verb", "done", **(THERE | values))
     return daemon
 
 
@@ -35,3 +42,23 @@ def test_what_fails_is_not_said_to_be_done(monkeypatch, capsys):
     with pytest.raises(ControlError):
         carry_out(monkeypatch, ControlError("nobody there"))
     assert capsys.readouterr().out == ""
+
+
+def show(monkeypatch, answer, **values):
+    daemon = answering(monkeypatch, answer)
+    show_or_change("abab", "verb", lambda now: f"It is {now['howMuch']}.", **(THERE | values))
+    return daemon
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_what_is_there_is_shown(monkeypatch, capsys, body):
+    daemon = show(monkeypatch, {"ok": True, "howMuch": 7}, body=body)
+    assert daemon.asked[-1] == ("GET", PATH, None)
+    assert capsys.readouterr().out == "It is 7.\n"
+
+
+def test_what_is_to_change_is_told(monkeypatch, capsys):
+    daemon = show(monkeypatch, {"ok": True, "howMuch": 8}, body={"a": 1}, json=True)
+    assert daemon.asked[-1] == ("POST", PATH, {"a": 1})
+    event = {"event": "verb", "infohash": ID, "how_much": 8}
+    assert json.loads(capsys.readouterr().out) == event

@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from millstream.core.active_piece import ActivePiece
 from millstream.core.config import TransferConfig
 from millstream.core.download import Download
+from millstream.core.file_priority import PiecePriorities
 from millstream.core.geometry import ConnectionId, Geometry
+from millstream.core.need import Need
 from millstream.core.peer import Peer, PeerEvents
 from millstream.core.torrent import TorrentMachine
 from millstream.core.torrent_state import TorrentState
+from millstream.core.transfer import Transfer
 from millstream.core.upload_queue import Run
+from millstream.protocol import messages
 from millstream.protocol.bitfield import has_piece, piece_bit
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.messages import BLOCK_LENGTH
@@ -117,6 +121,22 @@ class RecordingLink:
         return decode(data)
 
 
+class RecordingExtensions:
+    """A `core.peer.PeerExtensions` that understands everything, into a list."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def receive(self, identity: int, payload: memoryview, now: float) -> None:
+        raise AssertionError
+
+    def supports(self, name: str) -> bool:
+        return True
+
+    def send(self, name: str, *payloads: bytes) -> None:
+        self.sent += [(name, payload) for payload in payloads]
+
+
 class RecordingEvents:
     """A `core.peer.PeerEvents` into a list."""
 
@@ -158,6 +178,10 @@ class RecordingPort:
         self.banned: list[PeerAddress] = []
         self.states: list[TorrentState] = []
         self.served: list[tuple[Peer, Run]] = []
+        self.transfers: list[Transfer] = []
+
+    def transfer_made(self, transfer: Transfer) -> None:
+        self.transfers.append(transfer)
 
     def write_piece(self, piece: ActivePiece) -> None:
         self.written.append(piece)
@@ -244,8 +268,9 @@ class DownloadStage:
         self.config = config or TransferConfig()
         self.peers: dict[ConnectionId, Peer] = {}
         self.links: dict[ConnectionId, RecordingLink] = {}
+        self.need = Need(self.geometry.piece_count)
         self.download = Download(
-            self.geometry, self.peers, self.pool, self.config, random.Random(seed)
+            self.geometry, self.need, self.peers, self.pool, self.config, random.Random(seed)
         )
         self.now = 0.0
 
@@ -268,13 +293,18 @@ class DownloadStage:
         del self.peers[peer.id]
         self.download.peer_gone(peer)
 
+    def prefer(self, priorities: PiecePriorities) -> None:
+        """Want these pieces, in this order."""
+        self.need.prefer(priorities)
+        self.download.drop_unwanted()
+
     def sent(self, peer: Peer) -> list[Message]:
         """What was sent to the peer since the last call."""
         return self.links[peer.id].read()
 
     def ask(self, peer: Peer) -> list[tuple[int, int]]:
         """Fill the peer's queue; returns the (piece, block) pairs it was asked for."""
-        self.download.request(peer, self.now)
+        self.download.requester.request(peer, self.now)
         asked = []
         for name, index, begin, length in self.sent(peer):  # type: ignore[misc]
             assert name == "request"
@@ -340,9 +370,8 @@ class TorrentStage:
         self.pool = PieceBufferPool(room)
         self.port = RecordingPort()
         self.config = config or TransferConfig()
-        self.machine = TorrentMachine(
-            self.geometry, self.port, self.pool, self.config, random.Random(seed)
-        )
+        self.rng = random.Random(seed)
+        self.machine = TorrentMachine(self.geometry, self.port, self.pool, self.config, self.rng)
         self.links: dict[ConnectionId, RecordingLink] = {}
         self.now = 0.0
         if have is not None:
@@ -353,22 +382,36 @@ class TorrentStage:
         """A peer comes, and says this."""
         number = len(self.links) + 1
         peer, link = make_peer(
-            number, self.geometry, self.machine, fast=fast, now=self.now, config=self.config
+            number,
+            self.geometry,
+            self.machine.transfer,
+            fast=fast,
+            now=self.now,
+            config=self.config,
         )
         self.links[peer.id] = link
         self.machine.add_peer(peer)
         self.says(peer, *said)
         return peer
 
-    def says(self, peer: Peer, *messages: bytes) -> None:
+    def says(self, peer: Peer, *said: bytes) -> None:
         """Messages come from the peer."""
-        for message in messages:
+        for message in said:
             peer.data_received(memoryview(message), self.now)
         self.machine.touched[peer.id] = peer
 
     def sent(self, peer: Peer) -> list[Message]:
         """What was sent to the peer since the last call."""
         return self.links[peer.id].read()
+
+    def answer(self, peer: Peer, *, corrupt: bool = False) -> int:
+        """The peer answers every request that was sent to it; returns how many."""
+        requests = [message for message in self.sent(peer) if message[0] == "request"]
+        for _, index, begin, _ in requests:  # type: ignore[misc]
+            block = begin // BLOCK_LENGTH
+            data = block_data(self.geometry, index, block, corrupt=corrupt)
+            self.says(peer, messages.piece_header(index, begin, len(data)) + data)
+        return len(requests)
 
     def tick(self, seconds: float = 0.0) -> None:
         """Time passes, and a tick runs."""

@@ -52,7 +52,7 @@ def test_the_generator_decides():
 
 def test_sequential():
     stage = DownloadStage(5, 2)
-    stage.download.picker.sequential = True
+    stage.need.sequential = True
     stage.peer("**   ")
     assert begun(stage.ask(stage.peer(" * **"))) == [1, 3, 4]
 
@@ -75,13 +75,11 @@ def test_only_pieces_that_the_peer_has():
 
 def test_only_pieces_that_we_lack_and_want():
     stage = DownloadStage(4, 2)
-    stage.download.have = pieces("*   ")
-    stage.download.wanted = pieces("** *")
+    stage.need.have = pieces("*   ")
+    stage.need.wanted = pieces("** *")
     peer = stage.peer()
     assert sorted(begun(stage.ask(peer))) == [1, 3]
-    assert stage.download.missing == pieces(" * *")
-    assert stage.download.is_useful(peer)
-    assert not stage.download.is_useful(stage.peer("* * "))
+    assert stage.need.missing == pieces(" * *")
 
 
 def test_blocks_are_asked_for_once_while_there_are_others():
@@ -182,7 +180,7 @@ def test_a_whole_piece_goes_to_the_disk_once():
     assert [piece.index for piece in stage.download.whole] == [0]
     stage.check_invariant()
     assert stage.write() == ([0], [])
-    assert stage.download.have == pieces("*")
+    assert stage.need.have == pieces("*")
     assert stage.pool.reserved_bytes == 0
     assert peer.downloaded.total == stage.geometry.total_length
     assert stage.download.wasted == 0
@@ -598,13 +596,13 @@ def test_who_goes_is_no_longer_counted():
 
 
 def want(stage: DownloadStage, wanted: str) -> None:
-    stage.download.set_priorities(PiecePriorities(pieces(wanted), (pieces(wanted),)))
+    stage.prefer(PiecePriorities(pieces(wanted), (pieces(wanted),)))
     stage.check_invariant()
 
 
 def test_what_is_begun_and_not_wanted_any_more_is_given_up():
     stage = DownloadStage(3, 2, last_length=BLOCK_LENGTH + 9)
-    stage.download.picker.sequential = True
+    stage.need.sequential = True
     alice, bob = stage.peer(depth=6), stage.peer("* *")
     assert len(stage.ask(alice)) == 6
     stage.deliver(alice, (0, 0), (2, 1))
@@ -664,7 +662,7 @@ def test_what_the_disk_has_already_may_be_written_though_it_is_not_wanted():
     stage.download.whole.clear()
     want(stage, " ")
     assert stage.download.piece_written(0) == []
-    assert stage.download.have == pieces("*")
+    assert stage.need.have == pieces("*")
 
 
 def test_who_goes_before_what_it_owes_is_given_up_is_told_nothing():
@@ -714,11 +712,11 @@ def test_nobody_is_blamed_for_what_came_before_a_stop():
     bob = stage.peer("  * ")
     stage.deliver(bob, *stage.ask(bob))
     assert stage.write() == ([], [])
-    assert stage.download.is_suspect(2)
+    assert stage.download._corruption.is_suspect(2)
     bob.depth.depth = 4
     stage.deliver(bob, *stage.ask(bob))
     assert stage.write() == ([2], [])
-    assert not stage.download.is_suspect(2)
+    assert not stage.download._corruption.is_suspect(2)
 
 
 def test_whoever_spoils_what_came_before_a_stop_is_found():
@@ -749,7 +747,7 @@ def test_only_what_is_missing_and_makes_sense_is_put_back():
     assert stage.download.restore_partial([*lies, kept, kept]) == 1
     stage.check_invariant()
     stage.download.active.clear()
-    stage.download.have = pieces("  * ")
+    stage.need.have = pieces("  * ")
     assert stage.download.restore_partial([kept]) == 0
     want(stage, " ***")
     assert stage.download.restore_partial([other]) == 0
@@ -784,7 +782,7 @@ def test_a_sole_contributor_is_found_at_once():
     peer = stage.peer()
     stage.deliver(peer, *stage.ask(peer), corrupt=[(0, 1)])
     assert stage.write() == ([], [peer.address])
-    assert stage.download.have == 0
+    assert stage.need.have == 0
     assert stage.download.wasted == stage.geometry.piece_length
     assert stage.pool.reserved_bytes == 0
     stage.check_invariant()

@@ -6,6 +6,8 @@ import pytest
 from fakes import pieces
 
 from millstream.core.availability import Availability
+from millstream.core.file_priority import PiecePriorities
+from millstream.core.need import Need
 from millstream.core.piece_picker import PiecePicker
 
 
@@ -16,9 +18,14 @@ def setup_picker(availability: str, *, seed: int = 1, sequential: bool = False) 
     wanted = [int(mark) if mark != " " else 0 for mark in availability]
     for peer in range(max(wanted)):
         found.add(pieces("".join("*" if has > peer else " " for has in wanted)))
-    picker = PiecePicker(count, found, random.Random(seed))
-    picker.sequential = sequential
-    return picker
+    need = Need(count)
+    need.sequential = sequential
+    return PiecePicker(need, found, random.Random(seed))
+
+
+def prefer(picker: PiecePicker, classes: tuple[int, ...]) -> None:
+    """Want the pieces of these classes, the best first."""
+    picker._need.prefer(PiecePriorities(sum(classes), classes))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_a_run_is_no_longer_than_what_there_is():
 @pytest.mark.parametrize("sequential", [False, True])
 def test_the_best_class_comes_first_however_rare_the_others_are(sequential):
     picker = setup_picker("1193132", sequential=sequential)
-    picker.prefer((pieces("  *   *"), pieces("   *   "), pieces("**  ** ")))
+    prefer(picker, (pieces("  *   *"), pieces("   *   "), pieces("**  ** ")))
     picked = picker.pick(pieces("*******"), 7)
     assert set(picked[:2]) == {2, 6}
     assert picked[2] == 3
@@ -113,27 +120,27 @@ def test_the_best_class_comes_first_however_rare_the_others_are(sequential):
 
 def test_in_a_class_the_rarest_come_first():
     picker = setup_picker("2131 1")
-    picker.prefer((pieces("* *   "), pieces(" * ***")))
+    prefer(picker, (pieces("* *   "), pieces(" * ***")))
     assert picker.pick(pieces("***** "), 3) == [0, 2, 4]
 
 
 def test_in_a_class_order_is_kept():
     picker = setup_picker("2131 1", sequential=True)
-    picker.prefer((pieces("  * * "), pieces("** * *")))
+    prefer(picker, (pieces("  * * "), pieces("** * *")))
     assert picker.pick(pieces("******"), 5) == [2, 4, 0, 1, 3]
 
 
 @pytest.mark.parametrize("classes", [(), (pieces("****"),), (pieces("*  *"),)])
 def test_one_class_decides_nothing(classes):
     picker = setup_picker("2132")
-    picker.prefer(classes)
+    prefer(picker, classes)
     assert picker.pick(pieces("****"), 4) == setup_picker("2132").pick(pieces("****"), 4)
     assert picker.foremost(pieces("** *")) == pieces("** *")
 
 
 def test_what_is_of_no_class_comes_last():
     picker = setup_picker("1222")
-    picker.prefer((pieces("  * "), pieces("   *")))
+    prefer(picker, (pieces("  * "), pieces("   *")))
     assert picker.pick(pieces("* **"), 9) == [2, 3, 0]
     assert picker.pick(pieces("*   "), 9) == [0]
     assert picker.pick_run(pieces("*   "), 9, 2) == [0]
@@ -141,17 +148,17 @@ def test_what_is_of_no_class_comes_last():
 
 def test_classes_change_at_any_time():
     picker = setup_picker("1111", sequential=True)
-    picker.prefer((pieces("   *"), pieces("*** ")))
+    prefer(picker, (pieces("   *"), pieces("*** ")))
     assert picker.pick(pieces("****"), 1) == [3]
-    picker.prefer((pieces(" *  "), pieces("* **")))
+    prefer(picker, (pieces(" *  "), pieces("* **")))
     assert picker.pick(pieces("****"), 1) == [1]
-    picker.prefer((pieces("****"),))
+    prefer(picker, (pieces("****"),))
     assert picker.pick(pieces("****"), 1) == [0]
 
 
 def test_a_run_does_not_leave_its_class_before_its_time():
     picker = setup_picker("1" * 8)
-    picker.prefer((pieces("   **  *"), pieces("***  ** ")))
+    prefer(picker, (pieces("   **  *"), pieces("***  ** ")))
     assert picker.pick_run(pieces("********"), 2, 3) == [3, 4]
     assert picker.pick_run(pieces("********"), 3, 3) == [3, 4, 7]
     # A run that was in the worse class goes on in the better one.
@@ -162,7 +169,7 @@ def test_a_run_does_not_leave_its_class_before_its_time():
 
 def test_the_foremost_are_of_the_best_class_there_is():
     picker = setup_picker("1111")
-    picker.prefer((pieces("  **"), pieces("**  ")))
+    prefer(picker, (pieces("  **"), pieces("**  ")))
     assert picker.foremost(pieces(" ** ")) == pieces("  * ")
     assert picker.foremost(pieces(" *  ")) == pieces(" *  ")
     assert picker.foremost(0) == 0

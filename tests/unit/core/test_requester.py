@@ -39,7 +39,7 @@ def held_stage(slow: float, *, count: int = 2) -> tuple[DownloadStage, Peer, Pee
 
 def test_in_order_what_a_much_slower_peer_owes_comes_before_new_pieces():
     stage, owner, thief, owed = held_stage(100.0 / EAGER_FACTOR)
-    stage.download.picker.sequential = True
+    stage.need.sequential = True
     assert stage.ask(thief) == owed[::-1]
     assert (owner.outstanding, thief.outstanding) == (4, 4)
     stage.check_invariant()
@@ -219,7 +219,7 @@ def test_what_a_peer_suggests_comes_first():
 
 def test_a_suggestion_does_not_disturb_the_order():
     stage = DownloadStage(8, 2)
-    stage.download.picker.sequential = True
+    stage.need.sequential = True
     peer = stage.peer(depth=4)
     peer.suggested = {5: None}
     assert [piece for piece, _ in stage.ask(peer)] == [0, 0, 1, 1]
@@ -227,7 +227,8 @@ def test_a_suggestion_does_not_disturb_the_order():
 
 def test_a_suggestion_does_not_make_a_piece_more_wanted():
     stage = DownloadStage(200, 2)
-    stage.download.picker.prefer((pieces(" " * 100 + "*" * 100), pieces("*" * 100 + " " * 100)))
+    classes = (pieces(" " * 100 + "*" * 100), pieces("*" * 100 + " " * 100))
+    stage.prefer(PiecePriorities(pieces("*" * 200), classes))
     peer = stage.peer(depth=8)
     peer.suggested = dict.fromkeys([7, 100])
     begun = list(dict.fromkeys(piece for piece, _ in stage.ask(peer)))
@@ -242,10 +243,8 @@ def test_a_suggestion_does_not_make_a_piece_more_wanted():
 @pytest.mark.parametrize("sequential", [False, True])
 def test_what_is_wanted_most_is_asked_for_first_of_those_who_have_it(sequential):
     stage = DownloadStage(6, 2)
-    stage.download.picker.sequential = sequential
-    stage.download.set_priorities(
-        PiecePriorities(pieces("***** "), (pieces("   ** "), pieces("***   ")))
-    )
+    stage.need.sequential = sequential
+    stage.prefer(PiecePriorities(pieces("***** "), (pieces("   ** "), pieces("***   "))))
     alice, bob = stage.peer(depth=6), stage.peer("**   *", depth=99)
     begun = [piece for piece, _ in stage.ask(alice)]
     assert set(begun[:4]) == {3, 4}
@@ -255,10 +254,10 @@ def test_what_is_wanted_most_is_asked_for_first_of_those_who_have_it(sequential)
 
 def test_what_is_wanted_most_from_now_on_comes_after_what_is_begun():
     stage = DownloadStage(4, 4)
-    stage.download.picker.sequential = True
+    stage.need.sequential = True
     peer = stage.peer(depth=2)
     assert stage.ask(peer) == [(0, 0), (0, 1)]
-    stage.download.set_priorities(PiecePriorities(pieces("****"), (pieces("   *"), pieces("*** "))))
+    stage.prefer(PiecePriorities(pieces("****"), (pieces("   *"), pieces("*** "))))
     peer.depth.depth = 6
     assert stage.ask(peer) == [(0, 2), (0, 3), (3, 0), (3, 1)]
 

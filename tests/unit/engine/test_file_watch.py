@@ -14,28 +14,17 @@ from millstream.engine.file_watch import (
 )
 from millstream.protocol.bitfield import piece_set
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import FileAttribute
-from millstream.storage.layout import FileLayout, StoredFile
 from millstream.testing import in_virtual_time, run_virtual
+from millstream.testing.content import layout_of
+
+from .beating import beat_for
 
 ROOT = "/r"
-NO = FileAttribute(0)
 
 
 class TestExpectedFiles:
     # Pieces of 10: a 0-2 (2 shared with b), b 2-4, nothing, pad, d 5.
-    LAYOUT = FileLayout(
-        [
-            StoredFile("t/a", 0, 25, NO),
-            StoredFile("t/b", 25, 20, NO),
-            StoredFile("t/empty", 45, 0, NO),
-            StoredFile(None, 45, 5, FileAttribute.PAD),
-            StoredFile("t/d", 50, 10, NO),
-        ],
-        10,
-        60,
-        "t",
-    )
+    LAYOUT = layout_of(("t/a", 25), ("t/b", 20), ("t/empty", 0), (None, 5), ("t/d", 10))
 
     def expected(self, *pieces, path_of=None):
         have = piece_set(pieces, 6)
@@ -68,11 +57,11 @@ class TestExpectedFiles:
         files, offset = [], 0
         for number in range(rng.randrange(1, 9)):
             length = rng.choice([0, 1, 5, 10, 25, rng.randrange(60)])
-            files.append(StoredFile(f"t/{number}", offset, length, NO))
+            files.append((f"t/{number}", length))
             offset += length
         count = -(-offset // 10)
         pieces = [piece for piece in range(count) if rng.random() < 0.4]
-        layout = FileLayout(files, 10, offset, "t")
+        layout = layout_of(*files)
         ends, bytes_in = {}, {}
         for piece in pieces:
             for extent in layout.piece_extents(piece):
@@ -83,7 +72,7 @@ class TestExpectedFiles:
         )
         assert {file.path: file.least for file in found} == ends
         for file in found:
-            assert file.is_whole == (bytes_in[file.path] == files[file.number].length)
+            assert file.is_whole == (bytes_in[file.path] == layout.lengths[file.number])
 
 
 class Torrent:
@@ -128,12 +117,7 @@ class Scene:
         self.watch = FileWatch(self.files, 60.0, lambda: self.active)
 
     async def run(self, seconds):
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while loop.time() < end:
-            await asyncio.sleep(1)
-            self.watch.beat(loop.time())
-        await asyncio.sleep(0.01)
+        await beat_for(seconds, self.watch)
 
 
 @in_virtual_time

@@ -62,9 +62,7 @@ def told(caplog):
     ],
 )
 def test_events_are_told(told, event, expected):
-    hub = events.EventHub()
-    Journal(INFO_HASH, hub)
-    hub.emit(event)
+    Journal(INFO_HASH).note(event)
     assert told() == expected
 
 

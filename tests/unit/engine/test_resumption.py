@@ -5,25 +5,14 @@ import pytest
 from millstream.engine.resumption import LAST_WRITES, dated, judge, plan_check, record_of
 from millstream.interfaces.filesystem import FileStat
 from millstream.protocol.bitfield import piece_set
-from millstream.protocol.metainfo import FileAttribute
 from millstream.storage.claims import Claims, FileRecord
-from millstream.storage.layout import FileLayout, StoredFile
 from millstream.storage.placement import Placement
+from millstream.testing.content import layout_of
 
 PIECE = 10
-NO = FileAttribute(0)
 # Pieces: a 0-2 (2 shared with b), b 2-4, nothing, pad 4-4, d 5-5.
-LAYOUT = FileLayout(
-    [
-        StoredFile("t/a", 0, 25, NO),
-        StoredFile("t/b", 25, 20, NO),
-        StoredFile("t/empty", 45, 0, NO),
-        StoredFile(None, 45, 5, FileAttribute.PAD),
-        StoredFile("t/d", 50, 10, NO),
-    ],
-    PIECE,
-    60,
-    "t",
+LAYOUT = layout_of(
+    ("t/a", 25), ("t/b", 20), ("t/empty", 0), (None, 5), ("t/d", 10), piece_length=PIECE
 )
 NOW = 1000.0
 TAKEN = 1000 * 10**9

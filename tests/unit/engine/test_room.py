@@ -9,10 +9,9 @@ from millstream.errors import NoSpaceError
 from millstream.interfaces.disk import Allocation
 from millstream.interfaces.filesystem import FileStat
 from millstream.protocol.bitfield import piece_set
-from millstream.protocol.metainfo import FileAttribute
-from millstream.storage.layout import FileLayout, StoredFile
 from millstream.storage.roots import StorageRoot
 from millstream.testing import in_virtual_time
+from millstream.testing.content import layout_of
 
 ROOT = StorageRoot("1", "Films", "/r")
 
@@ -69,16 +68,7 @@ class TestGauge:
         assert gauge.measure(1, 2.0)
 
 
-LAYOUT = FileLayout(
-    [
-        StoredFile("t/a", 0, 25, FileAttribute(0)),
-        StoredFile(None, 25, 5, FileAttribute.PAD),
-        StoredFile("t/b", 30, 15, FileAttribute(0)),
-    ],
-    10,
-    45,
-    "t",
-)
+LAYOUT = layout_of(("t/a", 25), (None, 5), ("t/b", 15))
 GEOMETRY = Geometry(45, 10)
 
 

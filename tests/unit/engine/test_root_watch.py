@@ -14,6 +14,8 @@ from millstream.storage.config import StorageConfig
 from millstream.storage.roots import StorageRootManager
 from millstream.testing import in_virtual_time, run_virtual
 
+from .beating import beat_for
+
 USB = "/mnt/usb"
 CONFIG = StorageConfig(check_interval=10, min_free_space=1 << 20)
 PRESENT, ABSENT, CHANGED = RootState.PRESENT, RootState.ABSENT, RootState.CHANGED
@@ -83,12 +85,7 @@ class Scene:
         ]
 
     async def run(self, seconds):
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while loop.time() < end:
-            await asyncio.sleep(1)
-            self.watch.beat(loop.time())
-        await asyncio.sleep(0.01)
+        await beat_for(seconds, self.watch)
 
 
 @in_virtual_time

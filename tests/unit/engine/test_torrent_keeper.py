@@ -4,8 +4,7 @@ import pytest
 
 from millstream.engine.torrent_keeper import _files_of
 from millstream.protocol.bitfield import piece_set
-from millstream.protocol.metainfo import FileAttribute
-from millstream.storage.layout import FileLayout, StoredFile
+from millstream.testing.content import layout_of
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -15,13 +14,13 @@ def test_the_files_of_pieces_are_those_that_share_a_byte(seed):
     for number in range(rng.randrange(1, 12)):
         length = rng.choice([0, 1, 5, 10, 25, rng.randrange(60)])
         path = None if rng.random() < 0.2 else f"t/{number}"
-        files.append(StoredFile(path, offset, length, FileAttribute(0)))
+        files.append((path, length))
         offset += length
     if not offset:
         return
-    layout = FileLayout(files, 10, offset, "t")
+    layout = layout_of(*files)
     count = -(-offset // 10)
-    numbers = {file.path: number for number, file in enumerate(files)}
+    numbers = {path: number for number, (path, _) in enumerate(files)}
     for most in (1, 3, count):
         pieces = rng.sample(range(count), min(most, count))
         expected = {

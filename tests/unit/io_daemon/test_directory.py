@@ -114,13 +114,6 @@ def test_removing_takes_the_link_and_not_what_it_points_to(kind, root):
     assert (root.parent / "outside" / "secret").exists()
 
 
-def test_renaming(kind, root):
-    (root / "a").write_bytes(b"x")
-    with kind.at(str(root)) as held, held.enter("d", create=True) as to:
-        held.rename("a", to, "b")
-    assert (root / "d" / "b").read_bytes() == b"x"
-
-
 def test_the_root_itself_may_be_a_link_of_its_owner(kind, root):
     (root.parent / "alias").symlink_to("root")
     with kind.at(str(root.parent / "alias")) as held:

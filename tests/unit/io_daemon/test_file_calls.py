@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 import time
 from types import SimpleNamespace
@@ -46,9 +47,14 @@ async def test_every_method_of_a_file_system_can_be_called(calls, root):
     stats = await call(calls, "stat_many", root="r", paths=["d", "none"])
     assert stats["stats"][0][2] is True
     assert stats["stats"][1] is None
-    assert (await call(calls, "sync", root="r", paths=["d/é", "none"]))["stats"][1] is None
+    synced = (await call(calls, "sync", root="r", paths=["out", "d/é", "none"]))["stats"]
+    assert (synced[0]["error"], synced[0]["errno"]) == ("SymbolicLink", errno.ELOOP)
+    assert synced[0]["path"] == "r/out"
+    assert synced[1][0] == 3
+    assert synced[2] is None
     assert await call(calls, "list", root="r", path="d") == {"names": ["é"]}
-    assert await call(calls, "rename", **path, to="e/f") == {}
+    moved = await call(calls, "transfer", root="r", to_root="r", transfers=[["d/é", "e/f", "e/v"]])
+    assert moved == {"done": ["moved"]}
     copies = [["g/h", 5, [[0, 1, 2]]]]
     assert await call(calls, "copy_ranges", root="r", source="e/f", copies=copies) == {}
     assert (root / "g" / "h").stat().st_size == 5

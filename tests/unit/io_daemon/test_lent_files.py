@@ -67,7 +67,7 @@ def test_good_paths_work(files, root, path):
     files.truncate("r", path, 2)
     files.allocate("r", path, 10_000, Allocation.FULL)
     assert (root / path).read_bytes() == b"da" + bytes(9998)
-    files.rename("r", path, "x/y")
+    transfer(files, (path, "x/y", "x/v"), to="r")
     files.delete("r", "x/y")
     files.delete("r", "x/y")
     assert files.list("r", "x") == []
@@ -88,7 +88,6 @@ DEEDS = {
     "make_directory": lambda files, path: files.make_directory("r", path),
     "allocate": lambda files, path: files.allocate("r", path, 1, Allocation.SPARSE),
     "truncate": lambda files, path: files.truncate("r", path, 0),
-    "rename to": lambda files, path: files.rename("r", "there", path + "/new"),
     "copy from": lambda files, path: files.copy_ranges("r", path, [RangeCopy("n", 1, ())]),
     "copy to": lambda files, path: files.copy_ranges("r", "there", [RangeCopy(path, 1, ())]),
     "transfer from": lambda files, path: transfer(files, (path, "n", "v"), to="r"),
@@ -116,7 +115,6 @@ def test_nothing_is_removed_out_there(files, path):
         lambda: files.delete("r", path, recursive=True),
         lambda: files.delete_many("r", [path]),
         lambda: files.remove_empty_directories("r", [path]),
-        lambda: files.rename("r", path, "mine"),
     ):
         with pytest.raises(REFUSED):
             delete()

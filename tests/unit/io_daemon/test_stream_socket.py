@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.certificates import own_certificate
 
 from millstream.io_daemon import stream_socket
 from millstream.io_wire.envelope import Opcode
@@ -17,14 +18,13 @@ from millstream.io_wire.streams import (
     encode_socket,
 )
 
-from .certificate import make_server_context
 from .conftest import TOKEN, Peer
 from .io_client import IoClient
 
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):
-    return make_server_context(tmp_path_factory.mktemp("tls"))
+    return own_certificate(tmp_path_factory.mktemp("tls"), "localhost")
 
 
 @pytest.fixture

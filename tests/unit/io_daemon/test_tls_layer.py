@@ -4,10 +4,9 @@ import ssl
 from contextlib import suppress
 
 import pytest
+from tests.certificates import own_certificate
 
 from millstream.io_daemon.tls_layer import TlsLayer
-
-from .certificate import make_server_context
 
 
 class Server:
@@ -40,7 +39,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):
-    return make_server_context(tmp_path_factory.mktemp("tls"))
+    return own_certificate(tmp_path_factory.mktemp("tls"), "localhost")
 
 
 def shake_hands(layer, server):

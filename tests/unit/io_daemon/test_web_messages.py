@@ -7,23 +7,25 @@ import pytest
 
 from millstream.io_daemon import web_messages
 from millstream.io_daemon.web_messages import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
     LEAST_MEMORY,
     LENT_LENGTH,
-    PING,
-    PONG,
-    PROTOCOL_ERROR,
     RECEIVE_BUFFER_LENGTH,
-    TEXT,
-    TOO_BIG,
-    UNSUPPORTED,
     MessageReader,
     RefusedFrameError,
     SpareMemory,
-    frame_header,
     unmask,
+)
+from millstream.io_wire.web_frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    TEXT,
+    TOO_BIG,
+    UNSUPPORTED,
+    frame_header,
 )
 
 MAX_MESSAGE = 1 << 20
@@ -198,9 +200,3 @@ def test_masks(length):
     masked = bytearray(data)
     unmask(memoryview(masked), MASK)
     assert masked == bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data))
-
-
-def test_headers():
-    assert frame_header(BINARY, 125) == b"\x82\x7d"
-    assert frame_header(BINARY, 126) == b"\x82\x7e\0\x7e"
-    assert frame_header(PING, 1 << 16) == b"\x89\x7f" + struct.pack(">Q", 1 << 16)

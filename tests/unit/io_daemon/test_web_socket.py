@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
+from tests.far_end import FarEnd
 
 from millstream.errors import NetworkError
 from millstream.io_daemon import web_socket
-from millstream.io_daemon.web_messages import (
+from millstream.io_daemon.web_socket import WebSocket
+from millstream.io_wire.web_frames import (
     BINARY,
     CLOSE,
     GOING_AWAY,
@@ -16,40 +17,25 @@ from millstream.io_daemon.web_messages import (
     UNSUPPORTED,
     frame_header,
 )
-from millstream.io_daemon.web_socket import WebSocket
 from millstream.testing import conformance_waiting as waiting
 
 from .test_web_messages import client_frame
 
 
-class Ends:
+class Ends(FarEnd):
     """A WebSocket, and the raw other end."""
 
     def __init__(self):
-        near, self.far = socket.socketpair()
-        for end in (near, self.far):
-            end.setblocking(False)
+        super().__init__()
         self.messages = []
         self.ended = []
-        self.socket = WebSocket(near, self._received, self._ended, 1 << 20)
+        self.socket = WebSocket(self.near, self._received, self._ended, 1 << 20)
 
     def _received(self, message, _memory):
         self.messages.append(bytes(message))
 
     def _ended(self, code, why):
         self.ended.append((code, why))
-
-    async def say(self, data):
-        await asyncio.get_running_loop().sock_sendall(self.far, data)
-
-    async def hear(self, length):
-        loop, data = asyncio.get_running_loop(), b""
-        while len(data) < length:
-            part = await loop.sock_recv(self.far, length - len(data))
-            if not part:
-                break
-            data += part
-        return data
 
     async def until_ended(self):
         await waiting.until(lambda: self.ended, "it ends")

@@ -8,9 +8,9 @@ import pytest
 from millstream.errors import ConfigError, NetworkError
 from millstream.native_host import handing_over
 from millstream.native_host.handing_over import addresses, hand_over
-from millstream.native_host.link_server import LinkAddress
+from millstream.native_host.local_server import LocalAddress
 
-OLD, NEW = LinkAddress(1, "old"), LinkAddress(2, "new")
+OLD, NEW = LocalAddress(1, "old"), LocalAddress(2, "new")
 
 
 def test_the_one_used_last_comes_first():
@@ -23,7 +23,7 @@ def test_the_one_used_last_comes_first():
         {"port": 2, "token": "new", "last_used": 6.5},
         {"port": 3, "token": "odd", "last_used": None},
     ]
-    assert addresses(profiles) == [NEW, OLD, LinkAddress(3, "odd")]
+    assert addresses(profiles) == [NEW, OLD, LocalAddress(3, "odd")]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def asked(monkeypatch):
     class Asked(list):
         answers: ClassVar = {}
 
-    def ask(port, method, path, headers, body):
+    def ask(port, method, path, headers, body=None, *, seconds):
         asked.append((port, path, headers.get("Authorization"), body))
         answer = Asked.answers.get(port, ConnectionRefusedError())
         if isinstance(answer, Exception):
@@ -41,7 +41,7 @@ def asked(monkeypatch):
         return (200, b"ok") if path == "/health" else answer
 
     asked = Asked()
-    monkeypatch.setattr(handing_over, "_ask", ask)
+    monkeypatch.setattr(handing_over, "ask", ask)
     return asked
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from millstream.native_host import host as host_module
-from millstream.native_host.daemon_process import DaemonAddress, DaemonFailedError
+from millstream.native_host.daemon_process import DaemonFailedError
 from millstream.native_host.desktop import DesktopError
 from millstream.native_host.host import NativeHost
-from millstream.native_host.link_server import LinkAddress
+from millstream.native_host.local_server import LocalAddress
 from millstream.native_host.profiles import roots_of
 from millstream.native_host.rpc_info_file import RpcInfoFile
 
@@ -26,7 +26,7 @@ class FakeDaemon:
         self.calls.append(("start", install_id, origin))
         if self.fails:
             raise DaemonFailedError("it does not start")
-        return DaemonAddress(7, "secret")
+        return LocalAddress(7, "secret")
 
     async def reload(self):
         self.calls.append(("reload",))
@@ -34,7 +34,7 @@ class FakeDaemon:
 
 class FakeLinks:
     async def start(self):
-        return LinkAddress(9, "link token")
+        return LocalAddress(9, "link token")
 
 
 class FakeScreen:

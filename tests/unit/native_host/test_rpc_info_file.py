@@ -66,10 +66,8 @@ def test_no_change_is_lost_when_two_change_it(file):
     ("environ", "platform", "expected"),
     [
         ({"HOME": "/h"}, "linux", "/h/.config"),
-        ({"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "linux", "/x"),
-        ({"HOME": "/h", "XDG_CONFIG_HOME": "relative"}, "linux", "/h/.config"),
+        ({"HOME": "/h", "JSTORRENT_CONFIG_DIR": "relative"}, "linux", "/h/.config"),
         ({"HOME": "/h", "XDG_CONFIG_HOME": "/x", "JSTORRENT_CONFIG_DIR": "/j"}, "linux", "/j"),
-        ({"HOME": "/h"}, "darwin", "/h/Library/Application Support"),
         ({"HOME": "/h", "APPDATA": "/a"}, "win32", "/a"),
     ],
 )

@@ -313,6 +313,14 @@ def test_digests_are_found_by_piece():
             metainfo.digest(piece)
 
 
+@pytest.mark.parametrize("name", [DIGEST, DIGEST * 2, b"6:pieces40:", DIGEST + b"6:pieces40:"])
+def test_digests_are_found_behind_what_looks_like_them(name):
+    digests = DIGEST + DIGEST[::-1]
+    metainfo = parse(single(info={"length": 20000, "name": name, "pieces": digests}))
+    assert metainfo.digests == digests
+    assert metainfo.digest(1) == DIGEST[::-1]
+
+
 def test_a_single_file_is_built():
     data = build("a.bin", [FileEntry(("a.bin",), 5)], 16384, DIGEST, is_multi_file=False)
     assert data == (

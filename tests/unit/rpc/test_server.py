@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 
 import aiohttp
 import pytest
 
 from millstream.errors import NetworkError
 from millstream.rpc.config import ControlConfig
+from millstream.rpc.json_blocks import BLOCK
 from millstream.rpc.route import MAX_BODY, MAX_LONG_BODY
 from millstream.rpc.server import MAX_CONNECTIONS, MAX_LISTENERS, ControlServer
 
@@ -65,6 +67,40 @@ async def test_answers_are_compact_and_for_nobody_else(server):
         assert response.headers["Cache-Control"] == "no-store"
         assert "Access-Control-Allow-Origin" not in response.headers
     assert text == '{"ok":true,"running":false,"version":"0.1.0","port":null,"torrents":[]}'
+
+
+def log_much():
+    """What makes an answer of some blocks."""
+    messages = [f"{number:08}" * 200 for number in range(200)]
+    for message in messages:
+        logging.getLogger("millstream.test").info(message)
+    return messages
+
+
+async def test_long_answers_come_in_blocks_and_whole(server):
+    messages = log_much()
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):  # the connection is good for another request
+            async with session.get(f"{server.url}/logs?limit=200") as response:
+                body = await response.read()
+                assert int(response.headers["Content-Length"]) == len(body) > 4 * BLOCK
+                assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+                assert response.headers["Cache-Control"] == "no-store"
+            told = json.loads(body)
+            assert [entry["message"] for entry in told["entries"]] == messages
+            assert json.dumps(told, separators=(",", ":")).encode() == body
+
+
+async def test_who_leaves_amid_a_long_answer_is_no_error(server, caplog):
+    log_much()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = b"GET /logs?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    writer.write(50 * head)
+    assert b"200 OK" in await reader.read(4096)
+    writer.transport.abort()
+    status, _ = await ask(server, "GET", "/engine/status")
+    assert status == 200
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_errors_say_what_and_why(server):
@@ -190,6 +226,25 @@ async def test_a_listener_hears_what_happens_and_of_the_end():
             assert await listener.receive_json(timeout=5) == {"type": "x"}
         assert (await listener.receive(timeout=5)).data == 1001
         await listener.close()
+
+
+async def test_others_have_their_turn_while_much_is_told(server, monkeypatch):
+    told = []
+
+    class Turns:
+        async def next(self):
+            told.append(True)
+
+    monkeypatch.setattr("millstream.rpc.server.Turns", Turns)
+    async with aiohttp.ClientSession() as session:
+        listener = await session.ws_connect(f"{server.url}/events")
+        await listener.receive_json(timeout=5)
+        for number in range(20):
+            server.control.feed.tell({"type": "x", "number": number})
+        heard = [(await listener.receive_json(timeout=5))["number"] for _ in range(20)]
+        await listener.close()
+    assert heard == list(range(20))
+    assert len(told) == 20
 
 
 async def test_listeners_are_counted_and_make_room(server):

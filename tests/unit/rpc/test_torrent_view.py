@@ -76,8 +76,15 @@ def test_errors_have_their_class():
     ],
 )
 def test_only_who_wants_something_lacks_it(state, said):
-    assert trouble(TorrentDouble(state=state, idle="no peers")) == said
+    assert trouble(Look(TorrentDouble(state=state, idle="no peers"))) == said
 
 
 def test_a_download_that_flows_has_no_trouble():
-    assert trouble(TorrentDouble(state=TorrentState.DOWNLOADING)) is None
+    assert trouble(Look(TorrentDouble(state=TorrentState.DOWNLOADING))) is None
+
+
+def test_what_takes_its_time_is_found_out_once():
+    torrent = TorrentDouble(state=TorrentState.DOWNLOADING, idle="no peers")
+    told = torrent_view(torrent)
+    assert (told["whyIdle"], told["trouble"]) == ("no peers", "no peers")
+    assert sorted(torrent.asked) == ["status", "why_idle"]

@@ -38,6 +38,24 @@ def test_a_single_file_lies_in_the_root():
     assert layout.piece_extents(2) == (Extent("a.bin", 20, 5),)
 
 
+def test_a_layout_is_the_geometry_of_its_pieces():
+    layout = single("a.bin", 25)
+    assert (layout.piece_count, layout.length_of(0), layout.length_of(2)) == (3, 10, 5)
+
+
+def test_names_offsets_and_lengths_say_what_the_files_say():
+    pad = FileAttribute.PAD
+    layout = layout_of(("a", 4), ("empty", 0), (".pad/6", 6, pad), ("b", 5), ("none", 0))
+    assert layout.names == ("dir/a", "dir/empty", None, "dir/b", "dir/none")
+    assert layout.paths == ("dir/a", "dir/empty", "dir/b", "dir/none")
+    assert layout.offsets == (0, 4, 4, 10, 15)
+    assert layout.lengths == (4, 0, 6, 5, 0)
+    columns = zip(layout.names, layout.offsets, layout.lengths, strict=True)
+    assert [file[:3] for file in layout.files] == list(columns)
+    assert [file.attributes for file in layout.files] == [NONE, NONE, pad, NONE, NONE]
+    assert layout.files is layout.files
+
+
 def test_many_files_lie_in_a_directory():
     layout = layout_of(("a", 4), ("b|c", 5), ("b|d", 6))
     assert layout.files == (

@@ -7,6 +7,7 @@ from millstream.storage import resume
 from millstream.storage.claims import Claims
 from millstream.storage.placement_record import PlacementRecord
 from millstream.storage.resume import ResumeState
+from millstream.storage.roots import MAX_PATH_LENGTH
 
 FULL = ResumeState(
     save_path="/srv/päth \udcff",
@@ -75,7 +76,7 @@ def test_every_key_that_is_written_is_known():
         changed(save_path=b""),
         changed(save_path=7),
         changed(save_path=b"/a\0b"),
-        changed(save_path=b"x" * (resume.MAX_SAVE_PATH_LENGTH + 1)),
+        changed(save_path=b"x" * (MAX_PATH_LENGTH + 1)),
     ],
 )
 def test_what_is_no_state_is_an_error(data):

@@ -30,7 +30,7 @@ def test_one_change_fails_and_later_ones_do_not():
             await files.allocate(ROOT, "e", 1, Allocation.SPARSE)
         assert caught.value.errno == errno.ENOSPC
         assert await files.list(ROOT, "") == ["a", "b", "c", "d"]
-        await files.rename(ROOT, "a", "e")
+        await files.transfer(ROOT, ROOT, [Transfer("a", "e", "via")], [])
         await files.truncate(ROOT, "e", 0)
         await files.delete(ROOT, "e")
         assert await files.sync(ROOT, ["e"]) == [None]

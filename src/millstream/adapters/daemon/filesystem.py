@@ -14,7 +14,7 @@ from millstream.adapters.daemon.lent_path import below, normal_root, split_root
 from millstream.adapters.daemon.request import FutureRequest
 from millstream.errors import NetworkError, RootUnavailableError, StorageError
 from millstream.interfaces.disk import Allocation, Extent, Outcome
-from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
+from millstream.interfaces.filesystem import FileStat, RangeCopy, Synced, Transfer, Transferred
 from millstream.io_wire.batches import SpanRecord, pack_spans
 from millstream.io_wire.envelope import Frame, Opcode
 from millstream.io_wire.results import Result, unpack_read_results
@@ -29,7 +29,7 @@ MAX_TRANSFERS = 500
 LOAD_STEP = 4 << 20
 
 T = TypeVar("T")
-_Stats: TypeAlias = list[FileStat | None]
+_Answers: TypeAlias = list[Any]
 
 
 class DaemonFileSystem:
@@ -70,11 +70,11 @@ class DaemonFileSystem:
 
     async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
         """See `interfaces.filesystem.FileSystem`."""
-        return await self._stats("stat_many", root, paths)
+        return [_stat(each) for each in await self._each("stat_many", root, paths)]
 
-    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+    async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """See `interfaces.filesystem.FileSystem`."""
-        return await self._stats("sync", root, paths)
+        return [_synced(each) for each in await self._each("sync", root, paths)]
 
     async def list(self, root: str, path: str) -> list[str]:
         """See `interfaces.filesystem.FileSystem`."""
@@ -91,15 +91,6 @@ class DaemonFileSystem:
     async def truncate(self, root: str, path: str, length: int) -> None:
         """See `interfaces.filesystem.FileSystem`."""
         await self._at("truncate", root, path, length=length)
-
-    async def rename(self, root: str, path: str, to: str) -> None:
-        """See `interfaces.filesystem.FileSystem`."""
-        token, directory = split_root(root)
-        old, new = below(directory, path), below(directory, to)
-        try:
-            await self._call_once("rename", root, None, root=token, path=old, to=new)
-        except RefusedCallError as error:
-            raise _storage_error(root, error) from error
 
     async def delete(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
@@ -164,20 +155,23 @@ class DaemonFileSystem:
         """See `interfaces.filesystem.FileSystem`."""
         return int((await self._at("free_space", root, ""))["bytes"])
 
+    async def close(self) -> None:
+        """There is nothing to free: the connection is the daemon's."""
+
     # Within.
 
     async def _at(self, op: str, root: str, path: str, **fields: Any) -> Json:
         token, directory = split_root(root)
         return await self._call(op, root, root=token, path=below(directory, path), **fields)
 
-    async def _stats(self, op: str, root: str, paths: Sequence[str]) -> _Stats:
-        stats: _Stats = []
+    async def _each(self, op: str, root: str, paths: Sequence[str]) -> _Answers:
+        answers: _Answers = []
         token, directory = split_root(root)
         for at in range(0, len(paths), MAX_PATHS):
             some = [below(directory, path) for path in paths[at : at + MAX_PATHS]]
             answer = await self._call(op, root, root=token, paths=some)
-            stats += map(_stat, answer["stats"])
-        return stats
+            answers += answer["stats"]
+        return answers
 
     async def _all(self, op: str, root: str, paths: Sequence[str]) -> None:
         """Go on after a failure, and raise the first."""
@@ -249,3 +243,10 @@ def _stat(found: Any) -> FileStat | None:
         return None
     size, mtime, is_directory = found
     return FileStat(int(size), float(mtime), bool(is_directory))
+
+
+def _synced(found: Any) -> Synced:
+    if not isinstance(found, dict):
+        return _stat(found)
+    path, why, number = str(found["path"]), str(found["message"]), int(found["errno"])
+    return StorageError(path, why.removeprefix(f"{path}: "), number or None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 import os
 import socket
@@ -12,12 +11,12 @@ from contextlib import suppress
 
 from millstream.adapters.daemon.address import DaemonAddress
 from millstream.errors import NetworkError
+from millstream.io_wire.web_frames import accept_key
 
 # Of the answer, up to where the WebSocket begins.
 MAX_HEAD_LENGTH = 16 << 10
 
 _PATH = "/io"
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 async def connect(address: DaemonAddress) -> socket.socket:
@@ -96,8 +95,7 @@ def _check_answer(head: bytes, rest: bytes, key: bytes, address: DaemonAddress) 
             why = f"the io-daemon at {address} refuses: {json.loads(rest)['message']}"
         raise NetworkError(why)
     headers = {name.strip().lower(): value.strip() for name, _, value in map(_split, lines)}
-    expected = base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()
-    if headers.get("sec-websocket-accept") != expected:
+    if headers.get("sec-websocket-accept") != accept_key(key):
         raise NetworkError(f"{address} speaks no WebSocket")
 
 

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from millstream.errors import NetworkError
+from millstream.io_wire.web_frames import (
+    BINARY,
+    CLOSE,
+    FINAL,
+    MASKED,
+    MAX_CONTROL_LENGTH,
+    NORMAL,
+    PING,
+    PONG,
+    RESERVED,
+    Buffer,
+    UnsentFrames,
+    read_length,
+)
 
 # Messages up to half of this are not copied before they are read.
 RECEIVE_BUFFER_LENGTH = 1 << 20
-
-# Buffers of one vectored send; Linux takes 1024 (IOV_MAX).
-MAX_SEND_BUFFERS = 512
 
 # What the kernel may hold of what we send; a Unix socket has 208 KiB by itself.
 SEND_BUFFER_LENGTH = 1 << 20
@@ -29,16 +37,6 @@ SEND_BUFFER_LENGTH = 1 << 20
 # Seconds of silence after which the other side is asked whether it is there, and after which again
 # it counts as gone.
 PING_SECONDS = 15.0
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-
-_FINAL = 0x80
-_MASKED = 0x80
-_NO_MASK = bytes(4)
-_U16 = struct.Struct(">H")
-_U64 = struct.Struct(">Q")
-
-Buffer = bytes | bytearray | memoryview
 
 
 class WebSocket:
@@ -76,7 +74,7 @@ class WebSocket:
         self._buffer[: self._end] = early
         self._long: memoryview | None = None  # a message that does not fit
         self._filled = 0
-        self._unsent: deque[memoryview] = deque()
+        self._unsent = UnsentFrames(mask=bytes(4))
         self._is_writing = False
         self._is_closed = False
         self._is_silent = False
@@ -100,7 +98,7 @@ class WebSocket:
         if self._is_closed:
             return
         if not self._unsent:
-            self._send_frame(CLOSE, [_U16.pack(1000)])
+            self._send_frame(CLOSE, [NORMAL.to_bytes(2, "big")])
         self._lose(error or NetworkError("it was closed"))
 
     # Sending.
@@ -108,21 +106,13 @@ class WebSocket:
     def _send_frame(self, opcode: int, buffers: Sequence[Buffer]) -> None:
         if self._is_closed:
             return
-        header = frame_header(opcode, sum(map(len, buffers)))
-        self._unsent.append(memoryview(header))
-        self._unsent.extend([memoryview(buffer) for buffer in buffers if len(buffer)])
+        self._unsent.put(opcode, buffers)
         if not self._is_writing:
             self._send_unsent()
 
     def _send_unsent(self) -> None:
-        unsent = self._unsent
         try:
-            while unsent:
-                sent = self._socket.sendmsg(list(islice(unsent, MAX_SEND_BUFFERS)))
-                while unsent and sent >= len(unsent[0]):
-                    sent -= len(unsent.popleft())
-                if sent:
-                    unsent[0] = unsent[0][sent:]
+            self._unsent.send(self._socket.sendmsg)
         except (BlockingIOError, InterruptedError):
             if not self._is_writing:
                 self._is_writing = True
@@ -165,25 +155,15 @@ class WebSocket:
         """Take what is whole out of the buffer."""
         buffer = self._buffer
         while not self._is_closed:
-            begin, available = self._begin, self._end - self._begin
-            if available < 2:
+            found = read_length(buffer, self._begin, self._end)
+            if found is None:
                 break
-            first, length = buffer[begin], buffer[begin + 1]
-            if length & _MASKED:
-                self._lose(NetworkError("a message is masked, as only ours are"))
-                return
-            header = 2 if length < 126 else 4 if length == 126 else 10
-            if available < header:
-                break
-            if length == 126:
-                (length,) = _U16.unpack_from(buffer, begin + 2)
-            elif length == 127:
-                (length,) = _U64.unpack_from(buffer, begin + 2)
-            why = self._why_not(first, length)
+            first, second = buffer[self._begin], buffer[self._begin + 1]
+            begin, length = found
+            why = self._why_not(first, second, length)
             if why:
                 self._lose(NetworkError(why))
                 return
-            begin += header
             if self._end - begin < length:
                 if length > RECEIVE_BUFFER_LENGTH // 2:
                     self._begin_long(length, begin)
@@ -192,11 +172,14 @@ class WebSocket:
             self._handle(first & 0x0F, buffer[begin : self._begin])
         self._make_room()
 
-    def _why_not(self, first: int, length: int) -> str:
+    def _why_not(self, first: int, second: int, length: int) -> str:
         """Why a frame cannot be taken; empty if it can."""
-        if not first & _FINAL or first & 0x0F not in {BINARY, CLOSE, PING, PONG} or first & 0x70:
+        opcode = first & 0x0F
+        if second & MASKED:
+            return "a message is masked, as only ours are"
+        if not first & FINAL or first & RESERVED or opcode not in {BINARY, CLOSE, PING, PONG}:
             return f"a frame of WebSocket begins with {first:#04x}"
-        if length > (self._max_message if first & 0x0F == BINARY else 125):
+        if length > (self._max_message if opcode == BINARY else MAX_CONTROL_LENGTH):
             return f"a message of {length} bytes is too long"
         return ""
 
@@ -246,13 +229,3 @@ class WebSocket:
         self._socket.close()
         self._unsent.clear()
         self._loop.call_soon(self._lost, error)
-
-
-def frame_header(opcode: int, length: int) -> bytes:
-    """What stands before a payload, which goes unmasked."""
-    first = _FINAL | opcode
-    if length < 126:
-        return bytes([first, _MASKED | length]) + _NO_MASK
-    if length < 1 << 16:
-        return bytes([first, _MASKED | 126]) + _U16.pack(length) + _NO_MASK
-    return bytes([first, _MASKED | 127]) + _U64.pack(length) + _NO_MASK

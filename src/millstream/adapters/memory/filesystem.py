@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
+from millstream.interfaces.filesystem import FileStat, RangeCopy, Synced, Transfer, Transferred
 
 # Room is taken in pages, as on a disk: a hole in a sparse file takes none.
 PAGE_LENGTH = 4096
@@ -90,11 +90,16 @@ class MemoryFileSystem:
         """Describe many paths."""
         return [await self.stat(root, path) for path in paths]
 
-    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+    async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """Describe many paths: what is in memory is as safe as it will ever be."""
+        found: list[Synced] = []
         for path in paths:
-            self._check(root, path, writing=True)
-        return await self.stat_many(root, paths)
+            try:
+                self._check(root, path, writing=True)
+                found.append(await self.stat(root, path))
+            except StorageError as error:
+                found.append(error)
+        return found
 
     async def list(self, root: str, path: str) -> list[str]:
         """Name the entries of a directory, sorted."""
@@ -123,26 +128,6 @@ class MemoryFileSystem:
         """Set the length of an existing file."""
         self._check(root, path, writing=True)
         self._resize(self._open(root, path, create=False), length)
-
-    async def rename(self, root: str, path: str, to: str) -> None:
-        """Move a file or a directory; a file in the way is replaced."""
-        self._check(root, path, writing=True)
-        self._check(root, to, writing=True)
-        node = self._find(root, path)
-        if node is None or not path:
-            raise _error(root, path, errno.ENOENT)
-        if isinstance(node, _Directory) and (to + "/").startswith(path + "/"):
-            raise _error(root, to, errno.EINVAL)
-        *parents, name = _split(to)
-        directory = self._make_directory(root, parents)
-        there = directory.entries.get(name)
-        if isinstance(there, _Directory):
-            raise _error(root, to, errno.EISDIR)
-        if there is not None:
-            self._free(there)
-        *old_parents, old_name = _split(path)
-        del self._make_directory(root, old_parents).entries[old_name]
-        directory.entries[name] = node
 
     async def delete(self, root: str, path: str) -> None:
         """Remove a file or an empty directory."""
@@ -240,6 +225,9 @@ class MemoryFileSystem:
         if self.capacity is None:
             return UNLIMITED_SPACE
         return max(0, self.capacity - self._used)
+
+    async def close(self) -> None:
+        """There is nothing to free."""
 
     # For the disk queue, and for whoever sets a scene
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, MutableSequence, Sequence
@@ -12,20 +11,27 @@ from contextlib import suppress
 from typing import TypeVar
 
 from millstream.adapters.native import directories
+from millstream.adapters.native.errands import Errands
 from millstream.adapters.native.file_copying import copy_ranges
 from millstream.adapters.native.transfers import Transferring
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileStat, RangeCopy, Transfer, Transferred
+from millstream.interfaces.filesystem import FileStat, RangeCopy, Synced, Transfer, Transferred
 
 T = TypeVar("T")
 
 # How often progress is told.
 PROGRESS_SECONDS = 0.1
 
+# A file is loaded so many bytes at a time; most .torrent files are shorter.
+LOAD_STEP = 64 << 10
+
 
 class NativeFileSystem:
     """Implements `interfaces.filesystem.FileSystem`. A root is the path of a directory."""
+
+    def __init__(self) -> None:
+        self._errands: Errands | None = None
 
     def root(self, directory: str) -> str:
         """See `interfaces.filesystem.FileSystem`."""
@@ -33,58 +39,43 @@ class NativeFileSystem:
 
     async def load(self, path: str, most: int) -> bytes:
         """See `interfaces.filesystem.FileSystem`."""
-
-        def read(full: str) -> bytes:
-            with open(full, "rb") as file:
-                return file.read(most)
-
-        return await _in_thread(path, "", read)
+        return await self._in_thread(path, "", lambda full: _load(full, most))
 
     async def stat(self, root: str, path: str) -> FileStat | None:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(root, path, _stat)
+        return await self._in_thread(root, path, _stat)
 
     async def stat_many(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(
+        return await self._in_thread(
             root, "", lambda full: [_stat(os.path.join(full, path)) for path in paths]
         )
 
-    async def sync(self, root: str, paths: Sequence[str]) -> list[FileStat | None]:
+    async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(
+        return await self._in_thread(
             root, "", lambda full: [_sync(os.path.join(full, path)) for path in paths]
         )
 
     async def list(self, root: str, path: str) -> list[str]:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(root, path, lambda full: sorted(os.listdir(full)))
+        return await self._in_thread(root, path, lambda full: sorted(os.listdir(full)))
 
     async def make_directory(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, path, lambda full: os.makedirs(full, exist_ok=True))
+        await self._in_thread(root, path, lambda full: os.makedirs(full, exist_ok=True))
 
     async def allocate(self, root: str, path: str, length: int, allocation: Allocation) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, path, lambda full: _allocate(full, length, allocation))
+        await self._in_thread(root, path, lambda full: _allocate(full, length, allocation))
 
     async def truncate(self, root: str, path: str, length: int) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, path, lambda full: os.truncate(full, length))
-
-    async def rename(self, root: str, path: str, to: str) -> None:
-        """See `interfaces.filesystem.FileSystem`."""
-
-        def rename(full: str) -> None:
-            target = os.path.join(root, to)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.rename(full, target)
-
-        await _in_thread(root, path, rename)
+        await self._in_thread(root, path, lambda full: os.truncate(full, length))
 
     async def delete(self, root: str, path: str) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, path, _delete)
+        await self._in_thread(root, path, _delete)
 
     async def transfer(
         self,
@@ -104,7 +95,7 @@ class NativeFileSystem:
             finally:
                 told.tell()
 
-        running = asyncio.ensure_future(_in_thread(root, "", run))
+        running = asyncio.ensure_future(self._in_thread(root, "", run))
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -118,19 +109,21 @@ class NativeFileSystem:
 
     async def copy_ranges(self, root: str, source: str, copies: Sequence[RangeCopy]) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, "", lambda full: copy_ranges(full, source, copies))
+        await self._in_thread(root, "", lambda full: copy_ranges(full, source, copies))
 
     async def delete_many(self, root: str, paths: Sequence[str]) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, "", lambda full: directories.delete_files(full, paths))
+        await self._in_thread(root, "", lambda full: directories.delete_files(full, paths))
 
     async def remove_empty_directories(self, root: str, paths: Sequence[str]) -> None:
         """See `interfaces.filesystem.FileSystem`."""
-        await _in_thread(root, "", lambda full: directories.remove_empty_directories(full, paths))
+        await self._in_thread(
+            root, "", lambda full: directories.remove_empty_directories(full, paths)
+        )
 
     async def identify(self, root: str) -> str | None:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(root, "", directories.identify)
+        return await self._in_thread(root, "", directories.identify)
 
     async def same_disk(self, root: str, other: str) -> bool:
         """See `interfaces.filesystem.FileSystem`."""
@@ -139,13 +132,32 @@ class NativeFileSystem:
             disks = {os.stat(directories.existing(path)).st_dev for path in (full, other)}
             return len(disks) == 1
 
-        return await _in_thread(root, "", compare)
+        return await self._in_thread(root, "", compare)
 
     async def free_space(self, root: str) -> int:
         """See `interfaces.filesystem.FileSystem`."""
-        return await _in_thread(
-            root, "", lambda full: shutil.disk_usage(directories.existing(full)).free
-        )
+        return await self._in_thread(root, "", directories.free_space)
+
+    async def close(self) -> None:
+        """See `interfaces.filesystem.FileSystem`."""
+        if self._errands is not None:
+            self._errands.close()
+
+    async def _in_thread(self, root: str, path: str, work: Callable[[str], T]) -> T:
+        full = os.path.join(root, path) if path else root
+
+        def guarded() -> T:
+            try:
+                return work(full)
+            except OSError as error:
+                # The system knows best which path it stumbled over; ours is the next best.
+                where = error.filename if isinstance(error.filename, str) else full
+                raise StorageError(where, error.strerror or str(error), error.errno) from error
+
+        errands = self._errands
+        if errands is None or errands.loop is not asyncio.get_running_loop():
+            errands = self._errands = Errands()
+        return await errands.run(guarded)
 
 
 class _Told:
@@ -169,18 +181,17 @@ class _Told:
             self._loop.call_soon_threadsafe(self._progress, length)
 
 
-async def _in_thread(root: str, path: str, work: Callable[[str], T]) -> T:
-    full = os.path.join(root, path) if path else root
-
-    def guarded() -> T:
-        try:
-            return work(full)
-        except OSError as error:
-            # The system knows best which path it stumbled over; ours is the next best.
-            where = error.filename if isinstance(error.filename, str) else full
-            raise StorageError(where, error.strerror or str(error), error.errno) from error
-
-    return await asyncio.to_thread(guarded)
+def _load(full: str, most: int) -> bytes:
+    # Few calls: for each the thread gives the interpreter away, and Python's files make three more.
+    parts: list[bytes] = []
+    descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while most > 0 and (part := os.read(descriptor, min(most, LOAD_STEP))):
+            parts.append(part)
+            most -= len(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 def _stat(full: str) -> FileStat | None:
@@ -191,20 +202,19 @@ def _stat(full: str) -> FileStat | None:
     return FileStat(found.st_size, found.st_mtime, stat.S_ISDIR(found.st_mode))
 
 
-def _sync(full: str) -> FileStat | None:
+def _sync(full: str) -> Synced:
     try:
         descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # Not fdatasync: the time of modification has to be on the disk as well.
+            os.fsync(descriptor)
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
-        # Not fdatasync: the time of modification has to be on the disk as well.
-        os.fsync(descriptor)
-        found = os.fstat(descriptor)
     except OSError as error:
-        error.filename = full  # the system was asked about a number
-        raise
-    finally:
-        os.close(descriptor)
+        return StorageError(full, error.strerror or str(error), error.errno)
     return FileStat(found.st_size, found.st_mtime, stat.S_ISDIR(found.st_mode))
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 
 # Absent outside Linux; then nothing is read at once.
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-_MOUNTS = Path("/proc/self/mountinfo")
+_MOUNTS = "/proc/self/mountinfo"
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
 
@@ -44,7 +43,8 @@ def _is_in_memory(descriptor: int) -> bool:
     device = os.fstat(descriptor).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
-        mounts = _MOUNTS.read_text("utf-8", "replace").splitlines()
+        with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
+            mounts = file.read().splitlines()
     except OSError:
         return False
     for mount in mounts:

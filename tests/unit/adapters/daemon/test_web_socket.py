@@ -5,9 +5,11 @@ import socket
 import struct
 
 import pytest
+from tests.far_end import FarEnd
 
 from millstream.adapters.daemon import web_socket
-from millstream.adapters.daemon.web_socket import RECEIVE_BUFFER_LENGTH, WebSocket, frame_header
+from millstream.adapters.daemon.web_socket import RECEIVE_BUFFER_LENGTH, WebSocket
+from millstream.io_wire.web_frames import BINARY, frame_header
 from millstream.testing import conformance_waiting as waiting
 
 MAX_MESSAGE = 4 << 20
@@ -23,18 +25,16 @@ def server_frame(payload, opcode=2, first=None):
     return bytes([first, 127]) + struct.pack(">Q", length) + payload
 
 
-class Ends:
+class Ends(FarEnd):
     """A WebSocket, and the raw other end."""
 
     def __init__(self, early=b""):
-        near, self.far = socket.socketpair()
-        near.setblocking(False)
-        self.far.setblocking(False)
+        super().__init__()
         self.messages = []
         self.lost = []
         self.drained = 0
         self.socket = WebSocket(
-            near, self._received, self._drained, self.lost.append, MAX_MESSAGE, early
+            self.near, self._received, self._drained, self.lost.append, MAX_MESSAGE, early
         )
 
     def _received(self, view):
@@ -43,18 +43,6 @@ class Ends:
 
     def _drained(self):
         self.drained += 1
-
-    async def say(self, data):
-        await asyncio.get_running_loop().sock_sendall(self.far, data)
-
-    async def hear(self, length):
-        loop, data = asyncio.get_running_loop(), b""
-        while len(data) < length:
-            part = await loop.sock_recv(self.far, length - len(data))
-            if not part:
-                break
-            data += part
-        return data
 
 
 @pytest.fixture
@@ -122,7 +110,7 @@ async def test_what_the_kernel_does_not_take_waits(ends):
     ends.socket.send([data, b"end"])
     assert ends.socket.is_sending
     heard = await ends.hear(14 + len(data) + 3)
-    assert heard == frame_header(2, len(data) + 3) + data + b"end"
+    assert heard == frame_header(BINARY, len(data) + 3, bytes(4)) + data + b"end"
     await until(lambda: ends.drained == 1)
     assert not ends.socket.is_sending
 
@@ -189,9 +177,3 @@ async def test_silence_is_asked_about_and_then_ends_it(monkeypatch):
     await until(lambda: bool(ends.lost))
     assert "silent" in str(ends.lost[0])
     ends.far.close()
-
-
-def test_headers_of_all_lengths():
-    assert frame_header(2, 125) == b"\x82\xfd\0\0\0\0"
-    assert frame_header(2, 126) == b"\x82\xfe\0\x7e\0\0\0\0"
-    assert frame_header(2, 65536) == b"\x82\xff\0\0\0\0\0\1\0\0\0\0\0\0"

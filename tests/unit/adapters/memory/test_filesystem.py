@@ -7,7 +7,7 @@ import pytest
 from millstream.adapters.memory import MemoryFileSystem
 from millstream.errors import StorageError
 from millstream.interfaces.disk import Allocation
-from millstream.interfaces.filesystem import FileSystem
+from millstream.interfaces.filesystem import FileStat, FileSystem
 from millstream.testing import run_virtual
 
 ROOT = "/downloads"
@@ -68,11 +68,8 @@ def test_room_comes_back() -> None:
     assert free(files) == 6 * PAGE
     run_virtual(files.truncate(ROOT, "b", PAGE))
     assert free(files) == 7 * PAGE
-    run_virtual(files.rename(ROOT, "b", "c"))
-    assert free(files) == 9 * PAGE
-    assert files.read_file(ROOT, "c") == bytes(PAGE)
     files.write_file(ROOT, "c", b"")
-    assert free(files) == 10 * PAGE
+    assert free(files) == 9 * PAGE
 
 
 def test_what_was_cut_off_is_zeros_afterwards() -> None:
@@ -120,6 +117,17 @@ def test_faults_strike_reads_or_writes_alone() -> None:
     assert into == b"y"
 
 
+async def test_a_file_that_cannot_be_flushed_is_told_in_its_place() -> None:
+    files = MemoryFileSystem()
+    files.write_file(ROOT, "a", b"x")
+    files.fail("b", errno.EIO)
+    found, failure, nothing = await files.sync(ROOT, ["a", "b", "c"])
+    assert isinstance(found, FileStat)
+    assert isinstance(failure, StorageError)
+    assert failure.errno == errno.EIO
+    assert nothing is None
+
+
 def test_every_change_has_a_later_time() -> None:
     files = MemoryFileSystem()
 
@@ -143,24 +151,6 @@ def test_roots_are_apart() -> None:
     assert files.read_file("/one", "file") == b"1"
     assert files.read_file("/two", "file") == b"2"
     assert files.read_file("/three", "file") is None
-
-
-def test_a_directory_does_not_move_into_itself() -> None:
-    files = MemoryFileSystem()
-    files.write_file(ROOT, "a/file", b"x")
-    with pytest.raises(StorageError) as caught:
-        run_virtual(files.rename(ROOT, "a", "a/b"))
-    assert caught.value.errno == errno.EINVAL
-    assert files.read_file(ROOT, "a/file") == b"x"
-
-
-def test_a_directory_is_not_replaced() -> None:
-    files = MemoryFileSystem()
-    files.write_file(ROOT, "a/file", b"x")
-    files.write_file(ROOT, "b", b"y")
-    with pytest.raises(StorageError) as caught:
-        run_virtual(files.rename(ROOT, "b", "a"))
-    assert caught.value.errno == errno.EISDIR
 
 
 def test_the_root_itself_is_deleted_when_empty() -> None:

@@ -1,0 +1,159 @@
+"""Flushing the files of torrents, and looking at them: many torrents' in one errand to the disk.
+
+What a flush is for is said in `engine.torrent_keeper`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from millstream.errors import StorageError
+from millstream.interfaces.filesystem import FileStat, FileSystem, Synced
+
+# Torrents in one errand. The first save of a torrent waits for it, and going on an errand costs as
+# much as to flush ten clean files.
+_FLUSHED_TOGETHER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What is to be done at the disk for one torrent, and what was so when it was begun.
+
+    Attributes:
+        root: what the files are under.
+        unflushed: numbers of the files that have new pieces.
+        stale: numbers of the files that need only be looked at.
+        to_sync: where the first are.
+        to_look_at: where the second are.
+        pieces: the set of the pieces that are on the medium once this is done.
+        checks: of the check by which it is known what is there.
+        changes: of where the files are.
+    """
+
+    root: str
+    unflushed: Sequence[int]
+    stale: Sequence[int]
+    to_sync: Sequence[str]
+    to_look_at: Sequence[str]
+    pieces: int
+    checks: int
+    changes: int
+
+
+class Flushable(Protocol):
+    """What remembers a torrent: `engine.torrent_keeper`."""
+
+    @property
+    def flush_due(self) -> float | None:
+        """When its files have to be flushed or looked at, by the loop's time."""
+
+    def begin_flush(self) -> Flush | None:
+        """What there is to flush from now on; None if files on their way have to arrive first."""
+
+    def flushed(self, flush: Flush, stats: Sequence[FileStat | None]) -> None:
+        """It is done, and the files were like this then, `to_sync` before `to_look_at`."""
+
+    def flush_failed(self, flush: Flush, error: StorageError) -> None:
+        """Some of it could not be done, and all of it has to be done again."""
+
+
+Keeper = TypeVar("Keeper", bound=Flushable)
+
+
+class Flushing(Generic[Keeper]):
+    """Flushes in the background, one errand after the other: a disk is not faster if asked twice.
+
+    Args:
+        files: does it.
+        ended: is called for each torrent when its flush has ended, well or not.
+        idle: is called when nothing is being flushed any more.
+    """
+
+    def __init__(
+        self, files: FileSystem, ended: Callable[[Keeper], None], idle: Callable[[], None]
+    ) -> None:
+        self._files = files
+        self._ended = ended
+        self._idle = idle
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is being flushed in the background."""
+        return self._task is not None
+
+    def begin(self, now: float, keepers: Iterable[Keeper]) -> dict[Keeper, None]:
+        """Flush those that are due, in the background, unless others are being flushed already.
+
+        Returns:
+            Those that are flushed now.
+        """
+        due = {k: None for k in keepers if k.flush_due is not None and k.flush_due <= now}
+        if not due or self.is_running:
+            return {}
+        self._task = asyncio.get_running_loop().create_task(self._run(list(due)))
+        return due
+
+    async def wait(self, patience: float | None = None) -> None:
+        """Return when nothing is being flushed, or after so many seconds."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=patience)
+
+    async def flush(self, keepers: Sequence[Keeper]) -> None:
+        """Flush these, due or not, and return when that has ended."""
+        for at in range(0, len(keepers), _FLUSHED_TOGETHER):
+            await self._flush(keepers[at : at + _FLUSHED_TOGETHER])
+
+    async def _run(self, keepers: Sequence[Keeper]) -> None:
+        try:
+            await self.flush(keepers)
+        finally:
+            self._task = None
+            self._idle()
+
+    async def _flush(self, keepers: Sequence[Keeper]) -> None:
+        by_root: dict[str, list[tuple[Keeper, Flush]]] = {}
+        for keeper in keepers:
+            flush = keeper.begin_flush()
+            if flush is not None:
+                by_root.setdefault(flush.root, []).append((keeper, flush))
+        for root, begun in by_root.items():
+            synced = iter(await self._sync(root, [path for _, f in begun for path in f.to_sync]))
+            seen = iter(
+                await self._look_at(root, [path for _, f in begun for path in f.to_look_at])
+            )
+            for keeper, flush in begun:
+                found = [next(synced) for _ in flush.to_sync]
+                found += [next(seen) for _ in flush.to_look_at]
+                _tell(keeper, flush, found)
+        for keeper in keepers:
+            self._ended(keeper)
+
+    async def _sync(self, root: str, paths: Sequence[str]) -> Sequence[Synced]:
+        try:
+            return await self._files.sync(root, paths) if paths else ()
+        except StorageError as error:
+            # It may have been any of them, and to ask again is no way to find out.
+            return [error] * len(paths)
+
+    async def _look_at(self, root: str, paths: Sequence[str]) -> Sequence[Synced]:
+        try:
+            return await self._files.stat_many(root, paths) if paths else ()
+        except StorageError as error:
+            if len(paths) == 1:
+                return [error]
+            # One that cannot be looked at must not keep the others from it.
+            return [found for path in paths for found in await self._look_at(root, [path])]
+
+
+def _tell(keeper: Flushable, flush: Flush, found: Sequence[Synced]) -> None:
+    stats: list[FileStat | None] = []
+    for each in found:
+        if isinstance(each, StorageError):
+            keeper.flush_failed(flush, each)
+            return
+        stats.append(each)
+    keeper.flushed(flush, stats)
