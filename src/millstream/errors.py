@@ -22,6 +22,7 @@ MillstreamError
 └── EngineError                 the engine cannot do this now
     ├── DuplicateTorrentError   the torrent is in the engine already
     ├── EngineClosedError       the engine was closed or not started
+    │   └── TorrentRemovedError     the torrent was removed from it
     ├── MetadataPendingError    a magnet's files and pieces are not known yet
     ├── InternalError           Millstream made a mistake: the log has it whole
     └── TorrentFailedError      the torrent stopped in its error state
@@ -171,7 +172,14 @@ class DuplicateTorrentError(EngineError):
 
 
 class EngineClosedError(EngineError):
-    """The engine is not running."""
+    """The engine is not running, or the torrent is in it no more."""
+
+
+class TorrentRemovedError(EngineClosedError):
+    """The torrent was removed while something was asked of it.
+
+    Who waits for a torrent catches EngineClosedError, in whichever way it left the engine.
+    """
 
 
 class MetadataPendingError(EngineError):

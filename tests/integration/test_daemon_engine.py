@@ -22,7 +22,13 @@ from millstream.adapters.daemon import (
 from millstream.adapters.daemon import connection as daemon_connection
 from millstream.adapters.memory import MemorySessionStore
 from millstream.engine.config import StorageConfig
-from millstream.errors import ConfigError, HttpError, NetworkError, RootUnavailableError
+from millstream.errors import (
+    ConfigError,
+    EngineClosedError,
+    HttpError,
+    NetworkError,
+    RootUnavailableError,
+)
 from millstream.events import TorrentFailed
 from millstream.interfaces.disk import DiskResult, Extent, Outcome, VerifiedWrite
 from millstream.interfaces.http import HttpRequest
@@ -282,6 +288,21 @@ async def test_who_has_no_token_has_no_daemon(lender):
     daemon = replace(lender.address, token="another token".replace(" ", "-"))
     with pytest.raises(NetworkError, match="token"):
         await create_daemon_engine(CONFIG, daemon=daemon, roots=["f"]).start()
+
+
+async def test_an_engine_that_cannot_start_leaves_the_daemon(lender):
+    """It connects first, and then gets no port."""
+    async with create_daemon_engine(CONFIG, daemon=lender.address, roots=["f"]) as other:
+        network = replace(CONFIG.network, listen_port=other.listen_port)
+        config = replace(CONFIG, network=network)
+        engine = create_daemon_engine(config, daemon=lender.address, roots=["f"])
+        with pytest.raises(NetworkError):
+            await engine.start()
+        assert not disk_of(engine)._daemon.is_up
+        while (await lender.stats())["ws_connections"] > 1:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
+        with pytest.raises(EngineClosedError):
+            await engine.start()
 
 
 async def test_where_no_daemon_is(lender):

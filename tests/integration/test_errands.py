@@ -18,6 +18,7 @@ import pytest
 from millstream.adapters.native import NativeFileSystem
 from millstream.adapters.native import errands as errands_module
 from millstream.adapters.native.errands import MAX_THREADS, Errands, _Worker
+from millstream.adapters.native.filesystem import _Told
 from millstream.errors import StorageError
 
 pytestmark = pytest.mark.timeout(30)
@@ -228,9 +229,31 @@ async def test_closing_ends_who_is_idle_and_waits_for_nobody(door):
     assert await errands.run(lambda: 3) == 3
     door.open.set()
     await slow
-    assert at_work.is_alive()
+    at_work.join(PATIENCE)  # it was told to end, and does not rest first
+    assert not at_work.is_alive()
     errands.close()
     assert threads() <= before
+
+
+async def test_who_has_told_of_an_errand_is_found_idle():
+    before = threads()
+    for _ in range(300):
+        errands = Errands()
+        await asyncio.gather(*(errands.run(lambda: None) for _ in range(4)))
+        errands.close()
+        assert threads() <= before
+
+
+async def test_what_waits_for_its_turn_is_done_though_it_is_closed(door):
+    errands, before = Errands(max_threads=1), threads()
+    first, second = errands.run(door), errands.run(lambda: 2)
+    await door.has(1)
+    errands.close()
+    third = errands.run(lambda: 3)
+    door.open.set()
+    await first
+    assert [await second, await third] == [2, 3]
+    await gone(threads() - before)
 
 
 async def test_an_idle_thread_holds_on_to_nothing():
@@ -282,6 +305,78 @@ async def test_where_no_thread_can_start_the_caller_hears_of_it(monkeypatch):
 
 def failing_start(_thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
+
+
+async def test_where_no_thread_can_start_those_that_there_are_do_it(door, monkeypatch):
+    errands = Errands()
+    slow = errands.run(door)
+    await door.has(1)
+    monkeypatch.setattr(threading.Thread, "start", failing_start)
+    waits = errands.run(lambda: 2)
+    door.open.set()
+    assert await asyncio.wait_for(waits, PATIENCE) == 2
+    assert await errands.run(lambda: 3) == 3
+    await slow
+    errands.close()
+
+
+async def test_where_no_thread_can_start_the_file_system_fails(monkeypatch, tmp_path):
+    files = NativeFileSystem()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", failing_start)
+        with pytest.raises(StorageError, match="new thread"):
+            await files.list(str(tmp_path), "")
+    assert await files.list(str(tmp_path), "") == []
+    await files.close()
+
+
+async def test_an_exception_that_no_future_takes_hinders_no_other():
+    errands = Errands()
+    stopped = errands.run(failing(StopIteration("none left")))
+    others = [errands.run(lambda n=n: n) for n in range(10)]
+    with pytest.raises(RuntimeError, match="none left"):
+        await asyncio.wait_for(stopped, PATIENCE)
+    assert await asyncio.wait_for(asyncio.gather(*others), PATIENCE) == list(range(10))
+    errands.close()
+
+
+def test_progress_of_a_transfer_that_outlives_its_loop_is_told_to_nobody():
+    async def begin() -> _Told:
+        return _Told(print)
+
+    told = asyncio.run(begin())
+    told.add(5)
+    told.tell()
+
+
+FORKING = """
+import asyncio, os, sys
+from millstream.adapters.native.errands import Errands
+
+async def main():
+    errands = Errands()
+    await errands.run(lambda: None)
+    with errands._lock:  # as one of the threads may hold it
+        child = os.fork()
+    if not child:
+        return
+    errands.close()
+    assert os.waitpid(child, 0)[1] == 0
+    print("ended", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_fork_waits_for_no_thread_that_it_has_not():
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == ("ended\n", "")
 
 
 def test_one_file_system_serves_loop_after_loop(tmp_path):

@@ -13,8 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from millstream import EngineConfig, TorrentState, create_native_engine, create_torrent
-from millstream.errors import EngineClosedError, MillstreamError
+from millstream import (
+    EngineConfig,
+    TorrentState,
+    create_native_engine,
+    create_torrent,
+    verify_torrent,
+)
+from millstream.errors import EngineClosedError, MillstreamError, StorageError
+from millstream.presets.loading import load_torrent
 
 from .conftest import LOOPBACK, UNENCRYPTED, Share, make_share
 from .raw_peer import HAVE_ALL, REQUEST, UNCHOKE, RawPeer, message
@@ -37,12 +44,16 @@ def timers() -> list[asyncio.TimerHandle]:
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
     handles, tasks, scheduled = open_handles(), asyncio.all_tasks(), timers()
+    threads = set(threading.enumerate())  # what tests before this left idle for a while
     yield
     await asyncio.sleep(0)  # for what was said to be closed "soon"
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == tasks
     assert open_handles() == handles
-    assert [t.name for t in threading.enumerate() if t.name.startswith("millstream")] == []
+    news = [t for t in threading.enumerate() if t not in threads]
+    for thread in news:
+        thread.join(1.0)  # nobody waits for what was given up, and that ends soon
+    assert [t.name for t in news if t.is_alive() and t.name.startswith("millstream")] == []
     assert [t for t in timers() if t not in scheduled] == []
 
 
@@ -227,3 +238,13 @@ async def test_a_closed_engine_is_forgotten(share: Share, tmp_path: Path) -> Non
     await asyncio.sleep(0)
     gc.collect()
     assert engine() is None
+
+
+async def test_after_torrents_that_are_none(tmp_path: Path) -> None:
+    async with nothing_left():
+        with pytest.raises(StorageError):
+            await verify_torrent(tmp_path / "none.torrent", tmp_path)
+        with pytest.raises(StorageError):
+            await load_torrent(tmp_path / "none.torrent")
+        with pytest.raises(MillstreamError):
+            await create_torrent(tmp_path / "none")

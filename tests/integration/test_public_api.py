@@ -34,6 +34,7 @@ from millstream.errors import (
     MalformedTorrentError,
     NetworkError,
     StorageError,
+    TorrentRemovedError,
 )
 from millstream.events import (
     PeerConnected,
@@ -507,8 +508,19 @@ async def test_waiting_for_a_torrent_that_leaves(
     await engine.remove(torrent)
     with pytest.raises(EngineClosedError, match="left the engine"):
         await waiting
-    with pytest.raises(EngineClosedError):
+    with pytest.raises(TorrentRemovedError):
         await torrent.wait_complete()
+
+
+async def test_a_magnet_that_was_removed_moves_nowhere(
+    start_engine: StartEngine, tmp_path: Path
+) -> None:
+    engine = await start_engine(tmp_path)
+    torrent = await engine.add(f"magnet:?xt=urn:btih:{'a' * 40}", start=False)
+    await engine.remove(torrent)
+    with pytest.raises(TorrentRemovedError):
+        await torrent.move(tmp_path / "new")
+    assert engine.roots.in_use == []
 
 
 # The engine.

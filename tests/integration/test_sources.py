@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -95,8 +96,9 @@ async def test_a_magnet_that_names_its_peer(
     assert share.stored(tmp_path / "leech") == share.content
     assert torrent.name == share.name
     assert [peer.source for peer in seed.torrents[0].peers()] in ([], ["incoming"])
-    with pytest.raises(DuplicateTorrentError):
-        await leech.add(share.data)
+    for again in (share.data, f"magnet:?xt=urn:btih:{share.info_hash.hex()}"):
+        with pytest.raises(DuplicateTorrentError, match=re.escape(repr(share.name))):
+            await leech.add(again)
 
 
 @pytest.mark.parametrize("host", ["localhost", "[::ffff:127.0.0.1]"])

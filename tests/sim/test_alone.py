@@ -14,8 +14,10 @@ from millstream.core.peer import Peer
 from millstream.core.swarm import PeerSource
 from millstream.engine import events
 from millstream.engine.membership import Membership
+from millstream.engine.torrent import Torrent
 from millstream.errors import ConfigError
 from millstream.protocol.compact import PeerAddress
+from millstream.rpc.torrent_view import torrent_view
 from millstream.testing import run_virtual
 from millstream.testing.swarm import ALL, Member, SimulatedSwarm
 
@@ -43,12 +45,25 @@ async def alone(swarm: SimulatedSwarm, seconds: float = HOUR) -> Member:
     return seed
 
 
+def look_at(torrent: Torrent) -> None:
+    """See all that can be seen of it."""
+    torrent_view(torrent)
+    torrent.why_idle()
+    torrent.piece_states()
+    torrent.availability()
+    torrent.peers()
+    torrent.web_seeds()
+    torrent.file_priorities()
+    str(torrent.magnet)
+    assert not torrent.super_seeding
+    assert not torrent.sequential
+
+
 def test_a_torrent_that_is_alone_has_nothing_for_others():
     async def story(rng):
         async with SimulatedSwarm(rng) as swarm:
             seed = await alone(swarm)
-            seed.torrent.status()
-            seed.torrent.why_idle()
+            look_at(seed.torrent)
             assert seed.torrent.limits == (None, None)
             assert seed.torrent.trackers() == []
             seed.torrent.reannounce()
@@ -222,6 +237,17 @@ def test_nothing_limits_a_torrent_that_left():
             await swarm.wait_complete(leech)
             assert len(seed.engine._limits._torrents) == 1
             await seed.engine.remove(seed.torrent)
+            assert not seed.engine._limits._torrents
+
+    run_virtual(story)
+
+
+def test_a_torrent_that_left_alone_is_not_kept_for_its_limits():
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            seed = await alone(swarm, 10)
+            await seed.engine.remove(seed.torrent)
+            seed.torrent.set_limits(download=None, upload=5000)
             assert not seed.engine._limits._torrents
 
     run_virtual(story)

@@ -1,6 +1,8 @@
 """A disk that took all it can pauses the peers' sockets, and lets them go on."""
 
-from millstream import DiskConfig, EngineConfig, NetworkConfig, TransferConfig
+import asyncio
+
+from millstream import DiskConfig, EngineConfig, NetworkConfig, TorrentState, TransferConfig
 from millstream.adapters.memory import LinkProfile, MemoryFileSystem
 from millstream.presets.memory import create_memory_engine
 from millstream.testing.swarm import ALL, PORT, ROOT, SimulatedSwarm
@@ -63,3 +65,31 @@ def test_a_full_disk_queue_pauses_the_sockets_and_the_download_completes():
             assert host.resumes > 0
 
     run_virtual(story, seed=1)
+
+
+def test_a_download_without_a_peer_says_that_the_disk_is_full():
+    async def story(rng):
+        async with SimulatedSwarm(rng, length=12 * MIB, piece_length=MIB // 4) as swarm:
+            seed = await swarm.add(have=ALL, profile=LinkProfile(latency=0.001))
+            host = swarm.network.host("10.9.9.9")
+            config = EngineConfig(
+                network=NetworkConfig(listen_hosts=("10.9.9.9",), listen_port=PORT),
+                transfer=TransferConfig(max_unwritten_bytes=64 * MIB),
+                disk=DiskConfig(max_queued_bytes=MIB),
+                seed=1,
+            )
+            async with (
+                SimulatedSwarm(rng, length=MIB) as other,
+                create_memory_engine(
+                    config, network=host, save_path=ROOT, disk_rate=4 * MIB
+                ) as engine,
+            ):
+                alone = await engine.add(other.metainfo, save_path="other")
+                torrent = await engine.add(swarm.metainfo, peers=[seed.address])
+                reasons = set()
+                while torrent.state is not TorrentState.SEEDING:
+                    reasons.add(alone.why_idle())
+                    await asyncio.sleep(0.01)
+            assert any("the disk has taken all it can" in reason for reason in reasons), reasons
+
+    run_virtual(story, seed=2)

@@ -1,15 +1,17 @@
 """Disks that fail: a clear state, nothing verified lost, and on again when it is mended."""
 
+import asyncio
 import errno
 
 import pytest
 
-from millstream import TorrentState
-from millstream.adapters.memory import LinkProfile
-from millstream.errors import StorageError, TorrentFailedError
+from millstream import Allocation, DiskConfig, EngineConfig, TorrentState
+from millstream.adapters.memory import LinkProfile, MemoryFileSystem
+from millstream.errors import NoSpaceError, StorageError, TorrentFailedError
 from millstream.events import TorrentFailed
+from millstream.presets.memory import create_memory_engine
 from millstream.storage.config import StorageConfig
-from millstream.testing.swarm import ALL, SimulatedSwarm
+from millstream.testing.swarm import ALL, ROOT, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
 
 LINE = LinkProfile(up=1 << 20, latency=0.01)
@@ -75,3 +77,35 @@ def test_a_seed_whose_file_fails_stops_and_the_leech_goes_on_with_another():
             assert broken.torrent.state is TorrentState.ERROR
 
     run_virtual(story, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "second"),
+    [(Allocation.SPARSE, TorrentState.DOWNLOADING), (Allocation.FULL, TorrentState.ERROR)],
+)
+def test_only_full_allocation_reserves_room(allocation, second):
+    """Two downloads of 6 MiB for 10 MiB: `docs/storage.md` says which begin."""
+
+    async def story(rng):
+        async with (
+            SimulatedSwarm(rng, length=6 << 20) as swarm,
+            SimulatedSwarm(rng, length=6 << 20) as other,
+        ):
+            config = EngineConfig(
+                disk=DiskConfig(allocation=allocation),
+                storage=StorageConfig(min_free_space=1 << 20),
+            )
+            host = swarm.network.host("10.9.9.9")
+            files = MemoryFileSystem(10 << 20)
+            async with create_memory_engine(
+                config, network=host, files=files, save_path=ROOT
+            ) as engine:
+                states = []
+                for each in (swarm, other):
+                    torrent = await engine.add(each.metainfo, save_path=str(len(states)))
+                    await asyncio.sleep(1)
+                    states.append(torrent.state)
+                assert states == [TorrentState.DOWNLOADING, second]
+                assert (second is TorrentState.ERROR) == isinstance(torrent.error, NoSpaceError)
+
+    run_virtual(story, seed=9)

@@ -400,6 +400,19 @@ def test_incomplete_files_have_a_suffix_until_they_are_complete():
     scene(story, 20, suffix=".part", line=LinkProfile(up=50_000, latency=0.01))
 
 
+def test_progress_ends_when_the_last_file_has_its_name():
+    async def story(swarm, machine, seeder):
+        async with machine.boot() as engine:
+            torrent = await engine.add(swarm.metainfo, peers=[seeder.address])
+            machine.faults.delay = 1.0
+            states = [status.state async for status in torrent.progress(interval=0.1)]
+            assert states.count(TorrentState.SEEDING) >= 2
+            assert states[-1] is TorrentState.SEEDING
+            assert set(machine.tree()) == {f"content/{index}" for index in range(7)}
+
+    scene(story, 23, suffix=".part")
+
+
 def test_the_suffix_survives_a_restart_and_a_crash_at_any_moment():
     async def story(swarm, machine, seeder):
         left = []

@@ -16,9 +16,10 @@ from millstream.errors import (
     EngineClosedError,
     RootUnavailableError,
     StorageError,
+    TorrentRemovedError,
     UnfinishedMoveError,
 )
-from millstream.events import FilesRenamed, PieceFailed, TorrentMoved
+from millstream.events import FilesRenamed, PieceFailed, StateChanged, TorrentMoved
 from millstream.protocol import bencode
 from millstream.testing.swarm import ALL, ROOT, SimulatedSwarm
 from millstream.testing.virtual_time import run_virtual
@@ -566,7 +567,8 @@ def test_a_root_that_is_told_to_be_elsewhere_is_followed():
         async with machine.boot() as engine:
             torrent = await engine.add(swarm.metainfo)
             await torrent.wait_complete()
-            leech = await swarm.add(knows=[])
+            leech, states = await swarm.add(knows=[]), []
+            torrent.listen(lambda event: isinstance(event, StateChanged) and states.append(event))
             machine.files._roots["mounted"] = machine.files._roots.pop(ROOT)
             engine.roots.repoint(torrent.root.token, "mounted")
             assert torrent.save_path == "mounted"
@@ -574,6 +576,7 @@ def test_a_root_that_is_told_to_be_elsewhere_is_followed():
             leech.torrent.add_peer(address_of(engine))
             await swarm.wait_complete(leech)
             right_pieces(torrent, swarm, machine.files)
+            assert states == []
             await torrent.recheck()
             machine.files._roots["again"] = machine.files._roots.pop("mounted")
             engine.roots.repoint(torrent.root.token, "again")
@@ -581,6 +584,24 @@ def test_a_root_that_is_told_to_be_elsewhere_is_followed():
             assert pieces(torrent) == set(range(swarm.geometry.piece_count))
 
     scene(story, 13, have=ALL)
+
+
+def test_a_root_that_was_gone_is_found_as_soon_as_it_is_told_to_be_elsewhere():
+    async def story(swarm, machine, seeder):
+        async with machine.seeding() as torrent:
+            roots = torrent._membership.roots
+            machine.files._roots["mounted"] = machine.files._roots.pop(ROOT)
+            await until(lambda: isinstance(torrent.error, RootUnavailableError))
+            roots.repoint(torrent.root.token, "nowhere")
+            await asyncio.sleep(0.01)
+            assert torrent.state is TorrentState.ERROR
+            roots.repoint(torrent.root.token, "mounted")
+            await asyncio.sleep(0.01)
+            assert torrent.error is None
+            await torrent.wait_complete()
+            right_pieces(torrent, swarm, machine.files)
+
+    scene(story, 14, have=ALL)
 
 
 # Other names.
@@ -600,6 +621,7 @@ def test_files_and_folders_get_other_names_while_peers_are_served():
             await torrent.rename_file(1, "content/deep/down/one")
             await torrent.rename_folder("content", "other")
             assert torrent.file_paths()[:3] == ["other/0", "other/deep/down/one", "other/2"]
+            assert torrent.content_path == f"{ROOT}/other"
             assert FilesRenamed({1: "content/deep/down/one"}) in events
             await swarm.wait_complete(leech)
             with pytest.raises(ConfigError):
@@ -620,6 +642,8 @@ def test_files_and_folders_get_other_names_while_peers_are_served():
             assert machine.hashed == []
             assert torrent.file_paths()[1] == "other/deep/down/one"
             await torrent.rename_folder("other", "content")
+            await torrent.rename_file(1, "beside")
+            assert torrent.content_path == ROOT  # there is no other directory that has all of it
             await torrent.rename_file(1, "content/1")
             assert placement_of(torrent).renames == {}
 
@@ -783,9 +807,14 @@ def test_a_torrent_that_is_removed_while_it_moves():
             machine.faults.delay = 1.0
             moving = asyncio.create_task(torrent.move(NEW))
             await asyncio.sleep(2.5)
+            waiting = [
+                asyncio.create_task(torrent.rename_folder("content", "other")),
+                asyncio.create_task(torrent.select_files([0])),
+            ]
             await engine.remove(torrent, delete_data=True)
-            with pytest.raises(EngineClosedError):
-                await moving
+            for each in (moving, *waiting, torrent.move(NEW)):
+                with pytest.raises(TorrentRemovedError, match="it was removed"):
+                    await each
             assert machine.tree() == machine.tree(NEW) == {}
 
     scene(story, 33, have=ALL)

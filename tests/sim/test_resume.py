@@ -27,6 +27,8 @@ from millstream.tracker.config import TrackerConfig
 LINE = LinkProfile(up=200_000, latency=0.01)
 PIECE = 64 << 10
 
+_numbers = itertools.count()
+
 
 class Machine:
     """Runs engine after engine on one disk and one session."""
@@ -36,10 +38,11 @@ class Machine:
         self.files = files or MemoryFileSystem()
         self.store = store or MemorySessionStore()
         self.runs = 0
+        self._number = next(_numbers) % 250
 
     def boot(self):
         self.runs += 1
-        host = self.swarm.network.host(f"10.9.{id(self) % 199}.{self.runs}", LinkProfile())
+        host = self.swarm.network.host(f"10.9.{self._number}.{self.runs}", LinkProfile())
         config = EngineConfig(
             network=NetworkConfig(listen_hosts=(host.address,), listen_port=PORT),
             encryption=PLAIN,
@@ -586,6 +589,25 @@ def test_totals_are_saved_by_the_minute_and_saves_are_few():
                 assert machine.state().uploaded > 500_000
                 await swarm.wait_complete(leech)
                 assert all(b - a >= 1 for a, b in itertools.pairwise(saves))
+
+    run_virtual(story, seed=14)
+
+
+def test_the_totals_of_a_peer_that_came_and_went_are_saved():
+    async def story(rng):
+        async with SimulatedSwarm(rng) as swarm:
+            machine = Machine(swarm)
+            machine.files.write_file(ROOT, swarm.name, swarm.content)
+            async with machine.boot() as engine:
+                torrent = await engine.add(swarm.metainfo)
+                await torrent.wait_complete()
+                await asyncio.sleep(2)
+                leech = await swarm.add(knows=[])
+                leech.torrent.add_peer(f"{engine._platform.network.address}:{PORT}")
+                await swarm.wait_complete(leech)
+                await until(lambda: not torrent.peers())
+                await asyncio.sleep(2)
+                assert machine.state().uploaded == torrent.status().uploaded > 0
 
     run_virtual(story, seed=14)
 

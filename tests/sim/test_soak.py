@@ -216,11 +216,13 @@ def tables(engine: Engine) -> Iterator[tuple[str, int]]:
             if isinstance(value, dict | list | set) or type(value).__name__ == "deque":
                 yield f"{type(part).__name__}.{name}", len(value)
     for member in engine._members.values():
-        download = member.stage.machine.transfer.download
-        yield f"{member.name} knows", len(member.swarm)
+        machine = member.stage.machine
+        yield f"{member.name} knows", member.known_peers
         yield f"{member.name} links", len(member.links)
-        yield f"{member.name} departed", len(download._departed)
-        yield f"{member.name} active", len(download.active)
+        yield f"{member.name} active", len(machine.active)
+        # Nothing is made by looking: that would hide when it is made.
+        if machine._transfer is not None:
+            yield f"{member.name} departed", len(machine._transfer.download._departed)
 
 
 def empty_caches() -> None:

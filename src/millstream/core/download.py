@@ -316,6 +316,11 @@ class Download:
         self.active.finish(index)
         return [address for address in guilty if address != UNKNOWN_SENDER]
 
+    def piece_unwritten(self, index: int) -> None:
+        """The disk failed, or is full: what came of the piece is lost."""
+        self.wasted += self.active.at_disk(index).length
+        self.active.finish(index)
+
     def _sender(self, connection: ConnectionId) -> PeerAddress:
         peer = self._peers.get(connection)
         return peer.address if peer is not None else self._departed.get(connection, UNKNOWN_SENDER)

@@ -50,14 +50,3 @@ class LimitSchedule:
         return (weekday in self.days and minute >= self.begin) or (
             yesterday in self.days and minute < self.end
         )
-
-    def next_change(self, weekday: int, minute: int) -> int | None:
-        """In how many minutes, at least one, it begins or ends; None if it always holds."""
-        now = self.is_on(weekday, minute)
-        # A span and the gap after it are a week long at most.
-        for days in range(DAYS_PER_WEEK + 1):
-            for edge in sorted((self.begin, self.end)):
-                away = days * MINUTES_PER_DAY + edge - minute
-                if away > 0 and self.is_on((weekday + days) % DAYS_PER_WEEK, edge) is not now:
-                    return away
-        return None

@@ -108,7 +108,6 @@ class TorrentMachine:
     @property
     def is_active(self) -> bool:
         """Whether it may have peers."""
-        # Not `in`: an enum's hash is a call in Python, and this is asked all the time.
         state = self.state
         return state is TorrentState.SEEDING or state is TorrentState.DOWNLOADING
 
@@ -176,7 +175,7 @@ class TorrentMachine:
 
     @property
     def active(self) -> ActivePieces | tuple[()]:
-        """The pieces that are begun and not verified; those that lack blocks come out of it."""
+        """The pieces that are begun and not verified; iterating gives those that lack blocks."""
         return () if self._transfer is None else self._transfer.download.active
 
     @property

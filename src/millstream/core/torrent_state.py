@@ -18,8 +18,8 @@ class TorrentState(enum.Enum):
     SEEDING = "seeding"
     ERROR = "error"
 
-    # Each is there once, so its identity will do. Enum's own is written in Python, and it is looked
-    # up in sets what a torrent may do, wherever something happens to it.
+    # Each is there once, so its identity will do. Enum's own hash is a call in Python, and states are
+    # looked for in sets wherever something happens to a torrent.
     __hash__ = object.__hash__
 
 

@@ -277,7 +277,7 @@ class Transfer:
 
     def piece_unwritten(self, index: int) -> None:
         """The disk failed: the data is lost, the piece is still missing."""
-        self.download.active.finish(index)
+        self.download.piece_unwritten(index)
         self._room_freed = self._blocks_freed = True
 
     def _ban(self, guilty: list[PeerAddress], index: int) -> None:

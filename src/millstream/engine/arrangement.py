@@ -12,7 +12,7 @@ from millstream.engine.inventory import Inventory
 from millstream.engine.membership import Membership
 from millstream.engine.torrent_disk import TorrentDisk
 from millstream.engine.unbroken import interrupt_once, unbroken
-from millstream.errors import EngineClosedError, StorageError, UnfinishedMoveError
+from millstream.errors import StorageError, UnfinishedMoveError
 from millstream.interfaces.filesystem import FileSystem
 from millstream.storage.placement import Placement
 from millstream.storage.relocation import Relocation
@@ -66,7 +66,8 @@ class Arrangement:
             ends_check: False leaves a check that runs alone.
 
         Raises:
-            EngineClosedError: the torrent leaves, or left while this was under way.
+            EngineClosedError: the torrent leaves, or left while this was under way; what was begun
+                is taken back. TorrentRemovedError if it was removed.
         """
         async with self.disk.arranging:
             self._be_open()
@@ -85,7 +86,7 @@ class Arrangement:
 
     def _be_open(self) -> None:
         if self.is_closed:
-            raise EngineClosedError("the torrent left the engine; its files are as they were")
+            raise self.member.departure
 
     async def transfer(
         self,

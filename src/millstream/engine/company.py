@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from millstream.core.geometry import ConnectionId
 from millstream.core.swarm import PeerSource, Swarm
+from millstream.core.transfer import Transfer
 from millstream.engine import events
 from millstream.engine.admission import Admission
 from millstream.engine.extensions import Extensions
@@ -21,7 +22,7 @@ from millstream.engine.link import Link
 from millstream.engine.shared import Shared
 from millstream.engine.stage import Stage
 from millstream.engine.standing import Standing
-from millstream.engine.torrent_limits import LimitedTransfer, TorrentLimits
+from millstream.engine.torrent_limits import TorrentLimits
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.infohash import InfoHash
 from millstream.protocol.ut_pex import PexPeer
@@ -60,7 +61,7 @@ class Company(Standing, ABC):
         self.journal = Journal(info_hash)
         self._info: bytes | None = None
         self._is_private = False
-        self._transfer: LimitedTransfer | None = None
+        self._transfer: Transfer | None = None
         # Made when first needed.
         self._swarm: Swarm | None = None
         self._admission: Admission | None = None
@@ -172,7 +173,7 @@ class Company(Standing, ABC):
         if (download, upload) != self.own_limits:
             self.limits.set(download=download, upload=upload)
 
-    def transfer_made(self, transfer: LimitedTransfer) -> None:
+    def transfer_made(self, transfer: Transfer) -> None:
         """Its data can be moved from now on, by this; the rate limits hold for it."""
         self._transfer = transfer
         if self._limits is not None:
@@ -180,6 +181,6 @@ class Company(Standing, ABC):
 
     def part(self) -> None:
         """The torrent leaves the engine: nobody limits or hears it any more."""
-        if self._limits is not None:
-            self._limits.close()
+        # Both are made for that: who still has the torrent could make them later.
+        self.limits.close()
         self.hub.end()

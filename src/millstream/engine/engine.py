@@ -46,7 +46,7 @@ from millstream.protocol.metainfo import Metainfo
 from millstream.protocol.peer_id import client_name, make_peer_id
 from millstream.storage.buffers import PieceBufferPool
 from millstream.storage.read_cache import ReadCache
-from millstream.storage.roots import StorageRoot, StorageRootManager
+from millstream.storage.roots import StorageRootManager
 
 if TYPE_CHECKING:
     from millstream.engine.persistence import Persistence
@@ -80,7 +80,6 @@ class Engine:
         rng = random.Random(config.seed)
         peer_id = make_peer_id(rng)
         self.roots = StorageRootManager(random.Random(config.seed), platform.files.root)
-        self.roots.repointed = self._root_repointed
         self._listeners = Listeners()
         self._tick = Tick(platform.disk)
         self._idle_watch = IdleWatch(self._members.values)
@@ -135,7 +134,7 @@ class Engine:
                 self._goal_ends.watch.beat,
             ]
         )
-        self._running = False
+        self._running = self._is_over = False
 
     @property
     def config(self) -> EngineConfig:
@@ -155,27 +154,29 @@ class Engine:
         await self.close()
 
     async def start(self) -> None:
-        """Begin to listen.
+        """Begin to listen. An engine starts once: one that cannot is closed then.
 
         Raises:
             NetworkError: there is no port to be had.
             StorageError: the session cannot be used; another process may have it.
+            EngineClosedError: it was closed before.
         """
         if self._running:
             return
-        if self._persistence is not None:
-            await self._persistence.open()
-        default = self.roots.default
-        if default is None or default.is_implicit:
-            # What was only handed over at the start of the last run was for that run.
-            self.roots.set_default(self.roots.for_path(self._save_path).token)
+        if self._is_over:
+            raise EngineClosedError("the engine was closed: make another")
         try:
-            await self._listeners.open(
-                self._platform.network, self.config.network, self._links.accept
-            )
-        except BaseException:
             if self._persistence is not None:
-                await self._persistence.close()
+                await self._persistence.open()
+            default = self.roots.default
+            if default is None or default.is_implicit:
+                # What was only handed over at the start of the last run was for that run.
+                self.roots.set_default(self.roots.for_path(self._save_path).token)
+            network = self._platform.network
+            await self._listeners.open(network, self.config.network, self._links.accept)
+        except BaseException:
+            self._listeners.close()
+            await self._free()
             raise
         self._platform.disk.start(self._deliver, self._resume)
         self._limits.start()
@@ -200,14 +201,19 @@ class Engine:
         self._heartbeat.stop()
         self._limits.close()
         self._trackers.close()
+        await self._free()
+        self._tick.stop()
+        _LOG.info("closed")
+
+    async def _free(self) -> None:
+        """Let go of what it stands on."""
+        self._is_over = True
         if self._persistence is not None:
             await self._persistence.close()
         await self._platform.disk.close()
         await self._platform.files.close()
         if self._platform.http is not None:
             await self._platform.http.close()
-        self._tick.stop()
-        _LOG.info("closed")
 
     @property
     def listen_port(self) -> int | None:
@@ -216,7 +222,7 @@ class Engine:
 
     @property
     def torrents(self) -> list[Torrent]:
-        """The torrents, in the order they were added."""
+        """The torrents, in the order they were added; those of the last run in its queue's order."""
         return list(self._torrents.values())
 
     def find(self, info_hash: InfoHash) -> Torrent | None:
@@ -272,8 +278,9 @@ class Engine:
             raise EngineClosedError("the engine is not running")
         addresses = [PeerAddress.parse(peer) if isinstance(peer, str) else peer for peer in peers]
         source = await load_source(torrent, self._platform.files, self._platform.http)
-        if source.info_hash in self._members:
-            raise DuplicateTorrentError(f"{source.name!r} is in the engine already")
+        there = self._torrents.get(source.info_hash)
+        if there is not None:
+            raise DuplicateTorrentError(f"{there.name!r} is in the engine already")
         extra = list(trackers)
         options = TorrentOptions.make(
             sequential=sequential, first_last=first_last, select=select, observe=observe
@@ -322,6 +329,7 @@ class Engine:
         if self._torrents.get(torrent.info_hash) is not torrent:
             return
         member = self._members[torrent.info_hash]
+        member.is_removed = True
         self._hub.emit(TorrentRemoved(torrent, delete_data))
         await self._leave(torrent)
         member.journal.removed()
@@ -346,12 +354,6 @@ class Engine:
             self._links.remove_torrent(torrent.info_hash)
             torrent.gone()
             self._tick.forget(member)
-
-    def _root_repointed(self, root: StorageRoot) -> None:
-        """The files of its torrents are at another path now."""
-        for member in [self._members.get(each) for each in self.roots.torrents_in(root.token)]:
-            if member is not None and isinstance(member.stage, TorrentSession):
-                member.stage.rearranging.follow_root()
 
     async def accept_root(self, token: str) -> None:
         """Take the directory that is at a storage root's path for the root, whatever is in it.

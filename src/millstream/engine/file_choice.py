@@ -79,8 +79,8 @@ class FileChoice:
         # Padding belongs to nobody: it comes if all does, and makes no file's end more wanted.
         padding = FilePriority.LOW if self.wants_all else _SKIP
         files = (
-            (span, padding if file.path is None else self.of(index))
-            for index, file in enumerate(layout.files)
+            (span, padding if name is None else self.of(index))
+            for index, name in enumerate(layout.names)
             for span in layout.pieces_of([index])
         )
         return PiecePriorities.of_files(files, piece_count, first_last=self.first_last)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Generic, Protocol, TypeVar
 
-from millstream.errors import StorageError
+from millstream.errors import RootUnavailableError, StorageError
 from millstream.interfaces.filesystem import FileStat, FileSystem, Synced
 
 # Torrents in one errand. The first save of a torrent waits for it, and going on an errand costs as
@@ -121,32 +122,34 @@ class Flushing(Generic[Keeper]):
             if flush is not None:
                 by_root.setdefault(flush.root, []).append((keeper, flush))
         for root, begun in by_root.items():
-            synced = iter(await self._sync(root, [path for _, f in begun for path in f.to_sync]))
-            seen = iter(
-                await self._look_at(root, [path for _, f in begun for path in f.to_look_at])
-            )
-            for keeper, flush in begun:
-                found = [next(synced) for _ in flush.to_sync]
-                found += [next(seen) for _ in flush.to_look_at]
-                _tell(keeper, flush, found)
+            synced = await self._sync(root, [flush.to_sync for _, flush in begun])
+            seen = await self._look_at(root, [flush.to_look_at for _, flush in begun])
+            for (keeper, flush), found, also in zip(begun, synced, seen, strict=True):
+                _tell(keeper, flush, [*found, *also])
         for keeper in keepers:
             self._ended(keeper)
 
-    async def _sync(self, root: str, paths: Sequence[str]) -> Sequence[Synced]:
+    async def _sync(self, root: str, wanted: Sequence[Sequence[str]]) -> list[list[Synced]]:
+        # Each once, though torrents may share a file: who asked second would hear of no failure.
+        paths = list(dict.fromkeys(chain.from_iterable(wanted)))
         try:
-            return await self._files.sync(root, paths) if paths else ()
+            found: Sequence[Synced] = await self._files.sync(root, paths) if paths else ()
         except StorageError as error:
             # It may have been any of them, and to ask again is no way to find out.
-            return [error] * len(paths)
+            found = [error] * len(paths)
+        by_path = dict(zip(paths, found, strict=True))
+        return [[by_path[path] for path in some] for some in wanted]
 
-    async def _look_at(self, root: str, paths: Sequence[str]) -> Sequence[Synced]:
+    async def _look_at(self, root: str, wanted: Sequence[Sequence[str]]) -> list[list[Synced]]:
+        paths = list(chain.from_iterable(wanted))
         try:
-            return await self._files.stat_many(root, paths) if paths else ()
+            found = iter(await self._files.stat_many(root, paths) if paths else ())
         except StorageError as error:
-            if len(paths) == 1:
-                return [error]
-            # One that cannot be looked at must not keep the others from it.
-            return [found for path in paths for found in await self._look_at(root, [path])]
+            if len(wanted) == 1 or isinstance(error, RootUnavailableError):
+                return [[error] * len(some) for some in wanted]
+            # A torrent whose files cannot be looked at must not keep the others from it.
+            return [each for some in wanted for each in await self._look_at(root, [some])]
+        return [list(islice(found, len(some))) for some in wanted]
 
 
 def _tell(keeper: Flushable, flush: Flush, found: Sequence[Synced]) -> None:

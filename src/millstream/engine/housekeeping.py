@@ -53,6 +53,7 @@ class Housekeeping:
         members: Mapping[InfoHash, Membership],
     ) -> None:
         self._roots = roots
+        roots.repointed = self.root_repointed
         self._members = members
         self._root_watch = RootWatch(roots, platform.files, config.storage, self)
         interval = config.storage.file_check_interval
@@ -88,6 +89,13 @@ class Housekeeping:
     async def accept_root(self, token: str) -> None:
         """What is at the root's place is the root, though its files are not there."""
         await self._root_watch.accept(token)
+
+    def root_repointed(self, root: StorageRoot) -> None:
+        """It has another path: its torrents follow, and somebody looks at once."""
+        for member in self._members_in(root.token):
+            if isinstance(member.stage, TorrentSession):
+                member.stage.rearranging.follow_root()
+        self._root_watch.repointed(root.token)
 
     def obstacle(self, torrent: InfoHash) -> StorageError | None:
         """Why a torrent's files cannot be used at the moment, as far as is known."""

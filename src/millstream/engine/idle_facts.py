@@ -48,7 +48,7 @@ def idle_facts(member: Membership, now: float) -> IdleFacts:
 def _look_at_transfer(facts: IdleFacts, session: TorrentSession, now: float) -> None:
     peers = session.machine.peers
     if facts.state is not TorrentState.SEEDING:
-        facts.is_disk_full = session.machine.is_paused
+        facts.is_disk_full = session.is_disk_full
     if not peers:
         return
     facts.peers = len(peers)

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from millstream.core.geometry import Geometry
 from millstream.core.piece_set import set_of_ranges
 from millstream.engine.checking import Checker
 from millstream.engine.config import EngineConfig
@@ -276,17 +275,16 @@ class Inventory:
         """Raises NoSpaceError."""
         if not self._config.storage.require_room:
             return
-        metainfo, placement = self._metainfo, self._disk.placement
+        placement = self._disk.placement
         layout, allocation = placement.layout, self._config.disk.allocation
         stats: list[FileStat | None] = []
         if allocation is not Allocation.SPARSE:
             paths = [placement.own_path(index) or "" for index in range(len(layout.names))]
             stats = await self._files.stat_many(placement.root, paths)
         needed = room_needed(
-            Geometry(metainfo.total_length, metainfo.piece_length),
             layout,
             have=have,
-            wanted=self.choice.pieces(layout, metainfo.piece_count).wanted,
+            wanted=self.choice.pieces(layout, layout.piece_count).wanted,
             allocation=allocation,
             files=[index for index in range(len(layout.names)) if self.choice.wants(index)],
             stats=stats,

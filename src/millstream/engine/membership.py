@@ -28,7 +28,13 @@ from millstream.engine.reading import Hold
 from millstream.engine.shared import Shared
 from millstream.engine.stage import AnyPeer
 from millstream.engine.status import PeerStatus, peer_status
-from millstream.errors import InternalError, MillstreamError, RemoteProtocolError
+from millstream.errors import (
+    EngineClosedError,
+    InternalError,
+    MillstreamError,
+    RemoteProtocolError,
+    TorrentRemovedError,
+)
 from millstream.interfaces.disk import DiskResult
 from millstream.protocol import messages
 from millstream.protocol.compact import PeerAddress
@@ -129,6 +135,13 @@ class Membership(Company):
     def name(self) -> str:
         """What it is called before its metadata is known."""
         return self._source.name or str(self.info_hash)
+
+    @property
+    def departure(self) -> EngineClosedError:
+        """What those are told who want something of it while it leaves the engine, or later."""
+        if self.is_removed:
+            return TorrentRemovedError(f"{self.name!r} left the engine: it was removed")
+        return EngineClosedError(f"{self.name!r} left the engine, which was closed")
 
     @property
     def is_active(self) -> bool:
@@ -340,6 +353,8 @@ class Membership(Company):
                 self.departed_uploaded += peer.uploaded.total
                 useful = bool(peer.downloaded.total or peer.uploaded.total)
                 is_seed = peer.is_seed
+                if useful:
+                    self.changed()  # or nobody would save the totals: they are, while it has peers
             self.tell(events.PeerDisconnected(link.address, reason))
         else:
             self.journal.peer_refused(link.address, reason)

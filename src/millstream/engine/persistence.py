@@ -136,7 +136,7 @@ class Persistence:
         self._schedule()
 
     async def saved(self) -> AsyncIterator[tuple[InfoHash, SavedTorrent | MillstreamError]]:
-        """The torrents of the last run, in the order they were added, or what is wrong with one."""
+        """The torrents of the last run, in its queue's order, or what is wrong with one."""
         async for info_hash, saved in load_saved(self._store, list(self._order)):
             if isinstance(saved, SavedTorrent) and saved.state.claims is not None:
                 claims = dated(saved.state.claims, self._clock.wall_time())

@@ -143,9 +143,8 @@ class Rearranging:
             async with self._disk.fence():
                 await unbroken(self._arrange(placement))
         self._torrent.chosen(self.choice)
-        files = placement.layout.files
         # No piece makes these.
-        empty = [index for index in range(len(files)) if not files[index].length]
+        empty = [index for index, size in enumerate(placement.layout.lengths) if not size]
         if made or empty:
             await self._inventory.make_room(frozenset(made + empty))
 
@@ -162,7 +161,7 @@ class Rearranging:
         placement = self._disk.placement
         waiting = [index for index in placement.in_parts if choice.wants(index)]
         skipped = dict.fromkeys(waiting, FilePriority.SKIP)
-        return choice.changed(skipped, len(placement.layout.files)) if waiting else choice
+        return choice.changed(skipped, len(placement.layout.names)) if waiting else choice
 
     def _is_to_arrange(self, placement: Placement) -> bool:
         choice = self.choice
@@ -243,7 +242,7 @@ class Rearranging:
             return  # nobody ever looked: nothing of what is there is known to be its own
         await self._torrent.see_root(RECENT)
         placement, stays = self._disk.placement, self._not_ours()
-        owned = [index for index in range(len(placement.layout.files)) if index not in stays]
+        owned = [index for index in range(len(placement.layout.names)) if index not in stays]
 
         async def delete() -> None:
             keep = self._disk_watch.paths_in_use(placement.root, self._member.info_hash)
@@ -259,19 +258,16 @@ class Rearranging:
         foreign, layout = self._disk.record.foreign, self._disk.placement.layout
         if foreign is None:
             return set()
-        there = set(foreign.indexes(len(layout.files)))
+        there = set(foreign.indexes(len(layout.names)))
         return there.difference(files_with(self._torrent.have, layout, there, layout.piece_count))
 
     # The suffix of incomplete files.
 
     def piece_verified(self, piece: int) -> None:
         """Let files that are complete now lose the suffix, in the background."""
-        placement = self._disk.placement
-        if placement.suffixed:
-            layout = placement.layout
-            offset = piece * layout.piece_length
-            spans = layout.spans(offset, layout.length_of(piece))
-            self._finish({span.file for span in spans})
+        layout = self._disk.placement.layout
+        spans = layout.spans(piece * layout.piece_length, layout.length_of(piece))
+        self._finish({span.file for span in spans})
 
     def checked(self) -> None:
         """The same for all files; and find places for those that were chosen during the check."""
@@ -388,8 +384,7 @@ class Rearranging:
             await self._moving.recover()
             placement = self._disk.placement
             if self._suffix and self._inventory.is_first:
-                files = placement.layout.files
-                filled = [index for index, file in enumerate(files) if file.length]
+                filled = [index for index, size in enumerate(placement.layout.lengths) if size]
                 placement.add_suffix(filled, self._suffix)
             if placement.suffixed:
                 await settle(self._files, placement)

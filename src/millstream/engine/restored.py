@@ -38,7 +38,7 @@ class RestoredSession:
     """What `Engine.restore_session` did.
 
     Attributes:
-        torrents: those that are back, in the order in which they were first added.
+        torrents: those that are back, in the order in which the queue had them.
         failed: why others are not, by infohash. What is saved of them stays as it is.
     """
 

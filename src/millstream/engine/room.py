@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from millstream.core.geometry import Geometry
 from millstream.errors import NoSpaceError
 from millstream.interfaces.disk import Allocation
 from millstream.interfaces.filesystem import FileStat, FileSystem
@@ -75,7 +74,6 @@ class RoomGauge:
 
 
 def room_needed(
-    geometry: Geometry,
     layout: FileLayout,
     *,
     have: int,
@@ -87,8 +85,7 @@ def room_needed(
     """Bytes that a download still takes of the disk.
 
     Args:
-        geometry: of the torrent.
-        layout: where its bytes lie.
+        layout: where the torrent's bytes lie.
         have: the set (an int) of the pieces that are there.
         wanted: the set of those that are to be.
         allocation: FULL takes the room of whole files at once, and has it in those that are there.
@@ -96,12 +93,12 @@ def room_needed(
         stats: for FULL, how the files are, one for each of the layout.
     """
     if allocation is Allocation.SPARSE:
-        return geometry.length_of_set(wanted & ~have)
+        return layout.length_of_set(wanted & ~have)
     missing = 0
     for number in files:
         stat = stats[number] if number < len(stats) else None
-        if layout.files[number].path is not None:
-            missing += max(0, layout.files[number].length - (0 if stat is None else stat.size))
+        if layout.names[number] is not None:
+            missing += max(0, layout.lengths[number] - (0 if stat is None else stat.size))
     return missing
 
 

@@ -65,7 +65,7 @@ class _Watched:
     Attributes:
         room: in it.
         error: why it is not present.
-        seen: whether it was there in this run.
+        seen: the identity of the directory that was there in this run; None if none was yet.
         accepts: whether the user said that what is there is the root.
         looked_at: when, by the loop's time.
     """
@@ -73,7 +73,7 @@ class _Watched:
     room: RoomGauge
     state: RootState = RootState.PRESENT
     error: RootUnavailableError | None = None
-    seen: bool = False
+    seen: str | None = None
     accepts: bool = False
     looked_at: float = -math.inf
 
@@ -161,6 +161,12 @@ class RootWatch:
         if not self._is_closed and self._roots.find(token) is not None:
             self._looks.ask(token, urgent=True)
 
+    def repointed(self, token: str) -> None:
+        """The root has another path: what was seen of it was seen at the old one."""
+        if (watched := self._watched.get(token)) is not None:
+            watched.looked_at = -math.inf
+            self.suspect(token)
+
     async def accept(self, token: str) -> RootState:
         """The user says that what is at the root's place now is the root; then look.
 
@@ -199,15 +205,20 @@ class RootWatch:
 
     async def _look(self, token: str) -> None:
         root = self._roots.find(token)
-        if root is None:
-            return
+        while root is not None and not self._is_closed:
+            await self._look_at(root)
+            # Again, if it was said meanwhile to be elsewhere.
+            root = None if self._is_current(root) else self._roots.find(token)
+
+    async def _look_at(self, root: StorageRoot) -> None:
+        token = root.token
         self._of(root).looked_at = asyncio.get_running_loop().time()
         try:
             identity = await self._files.identify(root.path)
             has_files: bool | None = None
             if identity is None or identity != self._roots.identities.get(token):
                 # In this run we may have made files ourselves where another directory is now.
-                expected = self._observer.files_expected(root, whole=self._of(root).seen)
+                expected = self._observer.files_expected(root, whole=self._was_seen(root))
                 has_files = await look_for_files(self._files, root.path, expected)
             if self._is_current(root):
                 self._found(root, identity, has_files)
@@ -222,17 +233,19 @@ class RootWatch:
     def _found(self, root: StorageRoot, identity: str | None, has_files: bool | None) -> None:
         watched = self._of(root)
         remembered = self._roots.identities.get(root.token)
-        state = judge(identity, remembered, has_files, seen=watched.seen)
+        state = judge(identity, remembered, has_files, seen=self._was_seen(root))
         accepted, watched.accepts = watched.accepts, False
         if accepted:
             state = RootState.PRESENT
         if state is not RootState.PRESENT:
             self._lose(root.token, state, _WHY[state])
             return
-        if watched.seen and identity != self._roots.identities.get(root.token) and not accepted:
+        # Nothing is remembered of a root that was repointed: that may be the same directory.
+        before = remembered or watched.seen
+        if self._was_seen(root) and identity != before and not accepted:
             # Files that are open are those of the old one, and who knows what reached it.
             self._lose(root.token, RootState.CHANGED, _ANEW)
-        watched.seen = identity is not None
+        watched.seen = identity
         self._roots.set_identity(root.token, identity)
         if watched.state is not RootState.PRESENT:
             watched.state, watched.error = RootState.PRESENT, None
@@ -248,6 +261,9 @@ class RootWatch:
         now = asyncio.get_running_loop().time()
         if self._is_current(root) and self._of(root).room.measure(free, now):
             self._tell_room(root)
+
+    def _was_seen(self, root: StorageRoot) -> bool:
+        return self._of(root).seen is not None
 
     def _is_current(self, root: StorageRoot) -> bool:
         """Whether the root is where it was when the look began."""

@@ -125,6 +125,11 @@ class TorrentSession(SessionFiles, SessionPeers, SessionResults):
         return self.machine.is_complete
 
     @property
+    def is_disk_full(self) -> bool:
+        """Whether the disk took all it can: nothing is read from peers until it is done with some."""
+        return self._shared.platform.disk.is_full
+
+    @property
     def bytes_left(self) -> int:
         """Bytes of all pieces, wanted or not, that are not verified: what trackers are told."""
         have = self.machine.need.have
@@ -353,7 +358,7 @@ class TorrentSession(SessionFiles, SessionPeers, SessionResults):
     def output(self, now: float) -> None:
         """Phase 4: pieces to the disk, news and data to the peers; back-pressure to the peers."""
         self.machine.output()
-        if self._shared.platform.disk.is_full:
+        if self.is_disk_full:
             self.machine.is_paused = True
             self._membership.journal.held()
             self._membership.hold(now)

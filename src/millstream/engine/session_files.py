@@ -130,8 +130,8 @@ class SessionFiles:
     def lost(self, pieces: int) -> None:
         """Of these pieces some are there no more."""
         self._shared.cache.forget(self.metainfo.info_hash)
-        if self.machine.lose(pieces):
-            self._membership.changed()
+        if lost := self.machine.lose(pieces):
+            self._membership.pieces_lost(lost)
             self._membership.wake()
 
     def when_at_rest(self, then: Callable[[], None]) -> None:
@@ -140,6 +140,11 @@ class SessionFiles:
             then()
         else:
             self._rearranging.when_finished(then)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether its files have the names that are due to them."""
+        return self._rearranging is None or not self._rearranging.is_busy
 
     async def at_rest(self) -> None:
         """Return when its files have the names that are due to them."""

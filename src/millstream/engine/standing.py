@@ -20,6 +20,9 @@ class Memory(Protocol):
     def changed(self) -> None:
         """There is something new to remember."""
 
+    def pieces_lost(self, pieces: int) -> None:
+        """Some of these pieces are there no more; what comes back of them is new."""
+
     def claims(self) -> Claims | None:
         """What of its files was flushed to the disk, which just went; None: nobody knows."""
 
@@ -40,6 +43,7 @@ class Standing:
         is_stopped_by_user: whether it is to be stopped in the next run, too.
         is_auto_managed: whether the queue starts and stops it.
         is_forced: whether it runs whatever the queue says, and no goal ends it.
+        is_removed: whether it leaves the engine, or left it, because somebody removed it.
         has_turn: whether it may run; the queue says so.
         goals: its own goals; None if all are those of the engine.
         goals_reached: whether it has seeded enough; new goals are a new beginning.
@@ -52,8 +56,8 @@ class Standing:
 
     __slots__ = (
         *("activity", "added_at", "completed_at", "goals", "goals_reached", "has_turn"),
-        *("info_hash", "is_auto_managed", "is_forced", "is_stopped_by_user", "max_connections"),
-        *("memory", "queue"),
+        *("info_hash", "is_auto_managed", "is_forced", "is_removed", "is_stopped_by_user"),
+        *("max_connections", "memory", "queue"),
     )
 
     def __init__(self, info_hash: InfoHash, queue: Queue) -> None:
@@ -61,7 +65,7 @@ class Standing:
         self.queue = queue
         self.is_stopped_by_user = False
         self.is_auto_managed = True
-        self.is_forced = False
+        self.is_forced = self.is_removed = False
         self.has_turn = True
         self.goals: Goals | None = None
         self.goals_reached = False
@@ -74,6 +78,12 @@ class Standing:
     def changed(self) -> None:
         """There is something new to remember."""
         if self.memory is not None:
+            self.memory.changed()
+
+    def pieces_lost(self, pieces: int) -> None:
+        """Some of these pieces are there no more, though they may come back soon."""
+        if self.memory is not None:
+            self.memory.pieces_lost(pieces)
             self.memory.changed()
 
     def claims(self) -> Claims | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from millstream.core.piece_set import members
 from millstream.core.swarm import PeerSource
@@ -20,16 +20,13 @@ from millstream.engine.status import (
 )
 from millstream.engine.torrent_files import TorrentFiles
 from millstream.engine.torrent_wishes import TorrentWishes
-from millstream.errors import (
-    EngineClosedError,
-    MillstreamError,
-    TorrentFailedError,
-)
+from millstream.errors import MillstreamError, TorrentFailedError
 from millstream.protocol.compact import PeerAddress
 from millstream.protocol.magnet import Magnet
 from millstream.protocol.metainfo import Metainfo
 from millstream.tracker.announcer import TrackerStatus
 
+_AT_AN_END = {TorrentState.STOPPED, TorrentState.ERROR}
 _BIT_TO_STATE = bytes.maketrans(b"01", bytes([PieceState.MISSING, PieceState.HAVE]))
 
 
@@ -152,25 +149,24 @@ class Torrent(TorrentFiles, TorrentWishes):
     async def progress(self, interval: float = 0.5) -> AsyncIterator[TorrentStatus]:
         """Status after status, every `interval` seconds.
 
-        The last one is that of a torrent that is complete, stopped or in error.
+        The last one is that of a torrent that is complete, with its files under their names, or
+        that is stopped or in error.
         """
         while True:
             status = self.status()
+            is_complete = status.state is TorrentState.SEEDING
+            is_over = self._session.is_at_rest if is_complete else status.state in _AT_AN_END
             yield status
-            if self._gone or status.state in {
-                TorrentState.SEEDING,
-                TorrentState.STOPPED,
-                TorrentState.ERROR,
-            }:
+            if self._gone or is_over:
                 return
-            with self._watch() as watch:
-                try:
-                    async with asyncio.timeout(interval):
-                        async for event in watch:
-                            if isinstance(event, StateChanged):
-                                break
-                except TimeoutError:
-                    continue
+            with self._watch() as watch, suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    if is_complete:
+                        await self._session.at_rest()
+                        continue
+                    async for event in watch:
+                        if isinstance(event, StateChanged):
+                            break
 
     async def wait_metadata(self) -> Metainfo:
         """Return when its files and pieces are known. Raises TorrentFailedError or EngineClosedError."""
@@ -245,7 +241,7 @@ class Torrent(TorrentFiles, TorrentWishes):
         if self.state is TorrentState.ERROR:
             raise TorrentFailedError(str(self.error))
         if self._gone and self.state in states:
-            raise EngineClosedError(f"{self.name!r} left the engine")
+            raise self._membership.departure
 
     @contextmanager
     def _watch(self) -> Iterator[EventStream]:

@@ -79,7 +79,8 @@ class TorrentFiles(TorrentHandle):
                 is not there. All is as it was.
             UnfinishedMoveError: nor could all be moved back. The torrent fails, and goes on with the
                 move when it is started again.
-            EngineClosedError: the torrent left the engine meanwhile. All is as it was.
+            EngineClosedError: the torrent left the engine meanwhile; TorrentRemovedError if it was
+                removed. All is as it was.
         """
         roots = self._membership.roots
         if (save_path is None) == (root is None):
@@ -87,6 +88,8 @@ class TorrentFiles(TorrentHandle):
         target = roots.get(root) if root is not None else roots.for_path(save_path or "")
         if self.has_metadata:
             await self._session.rearranging.move(target)
+        elif self._membership.is_removed:
+            raise self._membership.departure
         else:
             roots.assign(self.info_hash, target.token)
             self._membership.changed()

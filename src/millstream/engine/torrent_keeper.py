@@ -7,16 +7,16 @@ cut cannot take it either, and the next run believes it without reading it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Protocol
 
 from millstream.core.partial_piece import PartialPiece
-from millstream.core.piece_set import members
+from millstream.core.piece_set import members, set_of_ranges
 from millstream.core.torrent_state import TorrentState
 from millstream.engine.flushing import Flush
+from millstream.engine.inventory import files_with
 from millstream.engine.membership import Membership
 from millstream.engine.resumption import record_of
 from millstream.engine.session import TorrentSession
@@ -75,6 +75,7 @@ class TorrentKeeper:
             "_flush_failed",
             "_flushed",
             "_have",
+            "_in_flush",
             "_records",
         ),
         *(
@@ -103,7 +104,8 @@ class TorrentKeeper:
         self._state = state
         # Of the check by which it is known what is there; 0 if there was none yet.
         self._checks = self._changes = 0
-        self._have = self._flushed = self._written = self._doubtful = 0
+        # `_in_flush`: what was written before the flush that runs began, and is still there.
+        self._have = self._flushed = self._written = self._doubtful = self._in_flush = 0
         self._flush_failed = False
         self._records: tuple[FileRecord | None, ...] = ()
         # Of ten thousand torrents hardly any has such files: an empty set has 200 bytes, this none.
@@ -153,6 +155,9 @@ class TorrentKeeper:
             self._have = have
             self._flushed &= have
             self._written = self._written & have | fresh
+            if self._flush_failed:
+                # Some may have been written just before it failed.
+                self._doubtful |= fresh
             files = _files_of(fresh, session.layout, session.geometry.piece_count)
             new = frozenset(files)
             self._unflushed = self._unflushed | new
@@ -177,7 +182,18 @@ class TorrentKeeper:
             self._have, self._stale = plan.trusted, plan.unknown_files
         session.inventory.plan = None  # it is known here from now on
         self._flushed, self._written, self._doubtful = self._have, 0, 0
+        self._flush_failed = False
         self._unflushed = _NONE
+
+    def pieces_lost(self, pieces: int) -> None:
+        """Some of these pieces are there no more; what comes back of them is new."""
+        session = self.session
+        if session is not None and session.inventory.checks != self._checks:
+            self._begin(session)
+        self._have &= ~pieces
+        self._flushed &= ~pieces
+        self._written &= ~pieces
+        self._in_flush &= ~pieces
 
     def begin_flush(self) -> Flush | None:
         """What there is to flush from now on; None if files on their way have to arrive first."""
@@ -188,13 +204,14 @@ class TorrentKeeper:
         stale, self._stale = sorted(self._stale - self._unflushed), _NONE
         unflushed, self._unflushed = sorted(self._unflushed), _NONE
         placement = session.disk.placement
+        self._in_flush = self._written & ~self._doubtful
         return Flush(
             root=placement.root,
             unflushed=unflushed,
             stale=stale,
             to_sync=_paths(placement, unflushed),
             to_look_at=_paths(placement, stale),
-            pieces=self._written & ~self._doubtful,
+            pieces=self._in_flush,
             checks=self._checks,
             changes=session.disk.changes,
         )
@@ -204,9 +221,9 @@ class TorrentKeeper:
         _LOG.warning("%s: not flushed, to be read again at the next start", error)
         self._flush_failed = True
         if flush.checks == self._checks:
-            # A flush that failed may have dropped what it should have written, and the next one
-            # would not know: these are never claimed without being read.
-            self._doubtful |= flush.pieces
+            # A flush that failed may have dropped what it should have written, and what came
+            # meanwhile, and the next one would not know: these are never claimed without being read.
+            self._doubtful |= flush.pieces | self._written
             self._flush_again(flush)
 
     def flushed(self, flush: Flush, stats: Sequence[FileStat | None]) -> None:
@@ -224,7 +241,12 @@ class TorrentKeeper:
         for number, stat in zip((*flush.unflushed, *flush.stale), stats, strict=True):
             records[number] = record_of(stat)
         self._records = tuple(records)
-        self._flushed |= flush.pieces & self._have
+        away = [number for number in flush.unflushed if records[number] is None]
+        if away:
+            # What is not there was not flushed, and may be back one day, as its disk may.
+            touched = session.layout.pieces_of(away)
+            self._doubtful |= set_of_ranges(touched, session.geometry.piece_count)
+        self._flushed |= self._in_flush & self._have & ~self._doubtful
         self._written &= ~self._flushed
 
     def _flush_again(self, flush: Flush) -> None:
@@ -315,22 +337,10 @@ def _files_of(pieces: int, layout: FileLayout, piece_count: int) -> Iterator[int
         names, lengths = layout.names, layout.lengths
         yield from (at for at, name in enumerate(names) if name is not None and lengths[at])
         return
-    files, length = layout.files, layout.piece_length
-    if pieces.bit_count() > len(files):
-        digits = f"{pieces:0{piece_count}b}"
-        for number, file in enumerate(files):
-            end = file.offset + file.length
-            if (
-                file.path is not None
-                and file.length
-                and digits.find("1", file.offset // length, -(-end // length)) >= 0
-            ):
-                yield number
+    if pieces.bit_count() > len(layout.names):
+        yield from files_with(pieces, layout, _stored_files(layout), piece_count)
         return
     for piece in members(pieces, piece_count):
-        start = piece * length
-        number = bisect_right(files, start, key=lambda file: file.offset) - 1
-        while number < len(files) and files[number].offset < start + length:
-            if files[number].path is not None and files[number].length:
-                yield number
-            number += 1
+        for span in layout.spans(piece * layout.piece_length, layout.length_of(piece)):
+            if layout.names[span.file] is not None:
+                yield span.file

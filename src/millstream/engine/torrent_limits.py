@@ -7,35 +7,8 @@ from typing import Protocol
 
 from millstream.core.limits_config import check_rate
 from millstream.core.rate_limit import RateLimit, RateShare
-from millstream.core.upload import UploadLimiter
+from millstream.core.transfer import Transfer
 from millstream.engine.reading import Hold, LimitedLink
-
-
-class LimitedUpload(Protocol):
-    """The uploading half of a torrent; see `core.upload.Upload`."""
-
-    limiter: UploadLimiter | None
-
-    def set_capacity(self, limit: int | None) -> None:
-        """Say how much it can send at most, bytes a second; None: as much as the line takes."""
-
-
-class LimitedDownload(Protocol):
-    """The downloading half of a torrent; see `core.download.Download`."""
-
-    rate_limit: int | None
-
-
-class LimitedTransfer(Protocol):
-    """What a torrent and its peers give each other; see `core.transfer.Transfer`."""
-
-    @property
-    def download(self) -> LimitedDownload:
-        """Its downloading half."""
-
-    @property
-    def upload(self) -> LimitedUpload:
-        """Its uploading half."""
 
 
 class LimitedTorrent(Protocol):
@@ -64,7 +37,7 @@ class Turns(Protocol):
 class TorrentLimits:
     """Made by `engine.limits.Limits.torrent`, for a torrent with peers or a limit of its own.
 
-    Without a limit nothing refers to it but the torrent.
+    Where nothing is limited, links and uploads do not know of it.
 
     Implements `engine.reading.Throttle` and `core.upload.UploadLimiter`.
 
@@ -98,7 +71,7 @@ class TorrentLimits:
         self._download_share: RateShare[LimitedLink] | None = None
         self._upload_share: RateShare[TorrentLimits] | None = None
         self._links: dict[LimitedLink, None] = {}
-        self._transfer: LimitedTransfer | None = None
+        self._transfer: Transfer | None = None
         self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._torrent = torrent
@@ -139,7 +112,7 @@ class TorrentLimits:
             self._download_share.remove(link)
         link.throttle = None
 
-    def govern(self, transfer: LimitedTransfer) -> None:
+    def govern(self, transfer: Transfer) -> None:
         """It has peers: this is what moves its data from now on."""
         self._transfer = transfer
         self.apply()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
@@ -71,22 +70,15 @@ class WebSeedFiles:
     ) -> None:
         self._url = url
         self._metainfo = metainfo
-        self._files = [(i, file) for i, file in enumerate(layout.files) if file.length]
-        self._starts = [file.offset for _, file in self._files]
+        self._layout = layout
         self._http = http
         self._allow_local = allow_local
 
     def parts(self, offset: int, length: int) -> Iterator[FilePart]:
         """The parts of files that a run of the torrent's bytes is made of, in order."""
-        at = bisect_right(self._starts, offset) - 1
-        while length:
-            index, file = self._files[at]
-            begin = offset - file.offset
-            taken = min(length, file.length - begin)
-            yield FilePart(None if file.path is None else index, begin, taken)
-            offset += taken
-            length -= taken
-            at += 1
+        names = self._layout.names
+        for index, begin, taken in self._layout.spans(offset, length):
+            yield FilePart(None if names[index] is None else index, begin, taken)
 
     async def fetch(
         self,

@@ -106,7 +106,20 @@ async def verify_torrent(
         StorageError: the torrent file cannot be read.
     """
     files = NativeFileSystem()
-    metainfo = await load_metainfo(torrent, files)
+    try:
+        metainfo = await load_metainfo(torrent, files)
+        return await _verify(metainfo, files, os.fspath(save_path), progress, workers)
+    finally:
+        await files.close()
+
+
+async def _verify(
+    metainfo: Metainfo,
+    files: NativeFileSystem,
+    save_path: str,
+    progress: Callable[[int, int], None] | None,
+    workers: int,
+) -> VerifyReport:
     count = metainfo.piece_count
 
     def looked_at(checked: int) -> None:
@@ -114,7 +127,7 @@ async def verify_torrent(
             progress(checked, count)
 
     disk = NativeDiskQueue(DiskConfig(workers=workers))
-    root = files.root(os.fspath(save_path))
+    root = files.root(save_path)
     placement = Placement(FileLayout.from_metainfo(metainfo), root, "")
     own = TorrentDisk(metainfo.info_hash, placement, disk)
     checker = Checker(metainfo, own, looked_at)
@@ -129,6 +142,5 @@ async def verify_torrent(
         good = await checker.run(files)
     finally:
         await disk.close()
-        await files.close()
     bad = tuple(members(every_piece(count) & ~good, count))
     return VerifyReport(count, good.bit_count(), bad)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from millstream.errors import MillstreamError
+from millstream.errors import EngineClosedError, MillstreamError
 from millstream.protocol.infohash import InfoHash
 from millstream.rpc.refusals import Refusal
 
@@ -21,7 +21,7 @@ class Moves:
     """The moves under way, and how the last one of each torrent failed."""
 
     def __init__(self) -> None:
-        self._tasks: dict[InfoHash, asyncio.Task[None]] = {}
+        self._tasks: dict[InfoHash, asyncio.Task[MillstreamError | None]] = {}
         self._errors: dict[InfoHash, MillstreamError] = {}
 
     async def begin(
@@ -48,17 +48,26 @@ class Moves:
         task = asyncio.get_running_loop().create_task(self._follow(torrent, move))
         self._tasks[torrent] = task
         done, _ = await asyncio.wait([task], timeout=patience)
-        if done and torrent in self._errors:
-            raise self._errors.pop(torrent)
+        error = task.result() if done and not task.cancelled() else None
+        if error is not None:
+            self.forget(torrent)
+            raise error
         return bool(done)
 
-    async def _follow(self, torrent: InfoHash, move: Coroutine[Any, Any, None]) -> None:
+    async def _follow(
+        self, torrent: InfoHash, move: Coroutine[Any, Any, None]
+    ) -> MillstreamError | None:
         try:
             await move
+        except EngineClosedError as error:
+            # The torrent is gone: nobody can ask later, or it is for another one of that name.
+            return error
         except MillstreamError as error:
             self._errors[torrent] = error
+            return error
         finally:
             del self._tasks[torrent]
+        return None
 
     def is_moving(self, torrent: InfoHash) -> bool:
         """Whether a move of it is under way."""

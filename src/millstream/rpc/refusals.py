@@ -12,6 +12,7 @@ from millstream.errors import (
     MetadataPendingError,
     MillstreamError,
     TorrentFailedError,
+    TorrentRemovedError,
 )
 from millstream.http_server.refusal import Refusal, invalid
 
@@ -21,6 +22,7 @@ __all__ = ["Refusal", "invalid", "refusal_of"]
 # The first that fits counts. JSTorrent answers 400 for what a request got wrong and else 500.
 _STATUS: tuple[tuple[type[MillstreamError], int, str], ...] = (
     (DuplicateTorrentError, 409, "DuplicateTorrent"),
+    (TorrentRemovedError, 400, "TorrentNotFound"),
     (EngineClosedError, 400, "EngineNotRunning"),
     (MetadataPendingError, 409, "MetadataPending"),
     (MalformedDataError, 400, "MalformedData"),

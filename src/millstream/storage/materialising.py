@@ -35,7 +35,7 @@ async def materialise(
         if path is not None and index in placement.in_parts:
             runs = [run for run in parts.runs(index) if has is None or has(run.piece)]
             ranges = tuple([(run.place, run.offset, run.length) for run in runs])
-            copies.append(RangeCopy(path, placement.layout.files[index].length, ranges))
+            copies.append(RangeCopy(path, placement.layout.lengths[index], ranges))
     if copies:
         await files.copy_ranges(placement.root, placement.parts_path, copies)
 

@@ -213,9 +213,9 @@ class Placement:
 
         Files that have no bytes, or are not stored, stay out.
         """
-        files = self.layout.files
+        names, lengths = self.layout.names, self.layout.lengths
         self._in_parts |= {
-            index for index in indexes if files[index].length and files[index].path is not None
+            index for index in indexes if lengths[index] and names[index] is not None
         }
 
     def take_out_of_parts(self, indexes: Iterable[int]) -> None:

@@ -152,6 +152,9 @@ class Relocation:
             UnfinishedMoveError: nor could all be taken back. Try `run` or `undo` again later.
         """
         survey = await self._survey(files, resuming=resuming)
+        if survey.copied:
+            # One that was whole when the run ended may have its hidden name still, besides.
+            await files.delete_many(self.to_root, [transfer.via for transfer in survey.copied])
         done: list[Transferred] = []
         try:
             await files.transfer(self.root, self.to_root, survey.to_do, done, progress)
@@ -246,7 +249,7 @@ class Relocation:
     ) -> None:
         back = [Transfer(to, path, _via(path)) for path, to, _ in survey.moved]
         copies = [transfer.to for transfer in survey.copied]
-        vias = [transfer.via for transfer in survey.to_do]
+        vias = [transfer.via for transfer in (*survey.to_do, *survey.copied)]
         done: list[Transferred] = []
         try:
             await files.transfer(self.to_root, self.root, back, done)

@@ -36,7 +36,7 @@ def rename_folder(placement: Placement, folder: str, path: str) -> dict[int, str
     check_path(path)
     prefix = folder + "/"
     paths: dict[int, str] = {}
-    for index in range(len(placement.layout.files)):
+    for index in range(len(placement.layout.names)):
         name = placement.name(index)
         if name is not None and name.startswith(prefix):
             paths[index] = f"{path}/{name[len(prefix) :]}"

@@ -1,6 +1,6 @@
 import pytest
 
-from millstream.core.limit_schedule import DAYS_PER_WEEK, MINUTES_PER_DAY, LimitSchedule
+from millstream.core.limit_schedule import LimitSchedule
 from millstream.errors import ConfigError
 
 MONDAY, FRIDAY, SATURDAY, SUNDAY = 0, 4, 5, 6
@@ -35,37 +35,11 @@ WHOLE = LimitSchedule(begin=at(8), end=at(8), days=frozenset({SATURDAY}))
         (WHOLE, SATURDAY, at(8), True),
         (WHOLE, SUNDAY, at(7, 59), True),
         (WHOLE, SUNDAY, at(8), False),
+        (LimitSchedule(begin=5, end=5), MONDAY, 4, True),
     ],
 )
 def test_it_is_on_in_its_span(schedule, weekday, minute, on):
     assert schedule.is_on(weekday, minute) is on
-
-
-@pytest.mark.parametrize(
-    ("schedule", "weekday", "minute", "away"),
-    [
-        (OFFICE, MONDAY, at(8), 60),
-        (OFFICE, MONDAY, at(9), at(8, 30)),
-        (OFFICE, FRIDAY, at(17, 30), 2 * MINUTES_PER_DAY + at(15, 30)),
-        (NIGHT, SATURDAY, at(5, 59), 1),
-        (NIGHT, SATURDAY, at(6), MINUTES_PER_DAY + at(16)),
-        (WHOLE, SATURDAY, at(8), MINUTES_PER_DAY),
-        (WHOLE, SUNDAY, at(8), 6 * MINUTES_PER_DAY),
-        (LimitSchedule(begin=5, end=5), MONDAY, 7, None),
-    ],
-)
-def test_the_next_change_is_told(schedule, weekday, minute, away):
-    assert schedule.next_change(weekday, minute) == away
-
-
-@pytest.mark.parametrize("schedule", [OFFICE, NIGHT, WHOLE])
-def test_the_next_change_is_the_first_minute_that_differs(schedule):
-    week = DAYS_PER_WEEK * MINUTES_PER_DAY
-    states = [schedule.is_on(*divmod(minute, MINUTES_PER_DAY)) for minute in range(week)]
-    for minute in range(0, week, 211):
-        away = schedule.next_change(*divmod(minute, MINUTES_PER_DAY))
-        following = [states[(minute + step) % week] for step in range(1, away + 1)]
-        assert following == [states[minute]] * (away - 1) + [not states[minute]]
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,7 @@ def test_a_piece_that_the_disk_refused_is_fetched_again():
     stage.answer(alice)
     stage.tick()
     stage.machine.piece_unwritten(0)
+    assert stage.machine.wasted == B
     assert stage.pool.reserved_bytes == 0
     stage.tick(BEAT)
     assert requested(stage, alice) == 1

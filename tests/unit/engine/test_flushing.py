@@ -5,7 +5,7 @@ import pytest
 
 from millstream.adapters.memory.filesystem import MemoryFileSystem
 from millstream.engine.flushing import Flush, Flushing
-from millstream.errors import StorageError
+from millstream.errors import RootUnavailableError, StorageError
 from millstream.testing.failing_files import FailingFiles
 
 ROOT, OTHER = "/one", "/two"
@@ -119,6 +119,57 @@ async def test_one_that_cannot_be_looked_at_keeps_no_other_from_it(flushing, mem
     assert error.errno == errno.EACCES
 
 
+async def test_of_a_shared_file_all_hear_that_it_could_not_be_flushed(flushing, files, monkeypatch):
+    async def sync(root, paths):
+        # As the system does: it tells of a failure once.
+        return [StorageError(path, "lost", errno.EIO) for path in paths[:1]] + [None] * len(
+            paths[1:]
+        )
+
+    monkeypatch.setattr(files, "sync", sync)
+    keepers = [Keeper("a", "b"), Keeper("c", "a"), Keeper("c")]
+    await flushing.flush(keepers)
+    assert [keeper.results[0] for keeper in keepers[:2]] == [Told("lost"), Told("lost")]
+    assert keepers[2].results == [[None]]
+
+
+class Told:
+    """Equals a StorageError that says this."""
+
+    __hash__ = None
+
+    def __init__(self, why):
+        self.why = why
+
+    def __eq__(self, other):
+        return isinstance(other, StorageError) and self.why in str(other)
+
+
+async def test_one_of_many_files_that_cannot_be_looked_at_costs_few_errands(
+    flushing, files, memory
+):
+    memory.fail("b", errno.EACCES, reads=True, writes=False)
+    many = [f"file {number}" for number in range(500)]
+    keepers = [Keeper(looks=["a", *many]), Keeper(looks=["b", *many])]
+    await flushing.flush(keepers)
+    assert [len(errand) - 2 for errand in files.errands] == [1002, 501, 501]
+    assert keepers[0].results == [[1, *[None] * 500]]
+    assert isinstance(keepers[1].results[0], StorageError)
+
+
+async def test_a_root_that_is_away_is_asked_for_once(memory, told):
+    class FilesAway(CountedFiles):
+        async def stat_many(self, root, paths):
+            await super().stat_many(root, paths)
+            raise RootUnavailableError(root, root, "the daemon is away")
+
+    files, keepers = FilesAway(memory), [Keeper(looks=("a", "b")) for _ in range(100)]
+    await Flushing(files, told.append, lambda: None).flush(keepers)
+    assert len(files.errands) == 1
+    assert all(isinstance(keeper.results[0], RootUnavailableError) for keeper in keepers)
+    assert told == keepers
+
+
 async def test_an_errand_that_fails_as_a_whole_fails_for_all(memory, told):
     keepers = [Keeper("a"), Keeper("b")]
     await Flushing(FailingFiles(memory, 0), told.append, lambda: None).flush(keepers)
@@ -160,7 +211,7 @@ async def test_waiting_has_an_end(memory, told):
 
 
 async def test_many_are_flushed_in_several_errands(flushing, files, told):
-    keepers = [Keeper("a") for _ in range(250)]
+    keepers = [Keeper(f"file {number}") for number in range(250)]
     await flushing.flush(keepers)
     assert [len(errand) - 2 for errand in files.errands] == [100, 100, 50]
     assert told == keepers

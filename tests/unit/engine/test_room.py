@@ -3,7 +3,6 @@ import errno
 import pytest
 
 from millstream.adapters.memory import MemoryFileSystem
-from millstream.core.geometry import Geometry
 from millstream.engine.room import FULL_RETRY, RoomGauge, check_room, room_needed
 from millstream.errors import NoSpaceError
 from millstream.interfaces.disk import Allocation
@@ -69,7 +68,6 @@ class TestGauge:
 
 
 LAYOUT = layout_of(("t/a", 25), (None, 5), ("t/b", 15))
-GEOMETRY = Geometry(45, 10)
 
 
 class TestNeeded:
@@ -79,7 +77,7 @@ class TestNeeded:
     )
     def test_sparse_files_take_what_is_missing(self, have, wanted, needed):
         pieces = (piece_set(have, 5), piece_set(wanted, 5))
-        assert room_needed(GEOMETRY, LAYOUT, have=pieces[0], wanted=pieces[1]) == needed
+        assert room_needed(LAYOUT, have=pieces[0], wanted=pieces[1]) == needed
 
     @pytest.mark.parametrize(
         ("files", "sizes", "needed"),
@@ -93,7 +91,6 @@ class TestNeeded:
     def test_whole_files_take_what_they_lack(self, files, sizes, needed):
         stats = [None if size is None else FileStat(size, 0.0, False) for size in sizes]
         found = room_needed(
-            GEOMETRY,
             LAYOUT,
             have=0,
             wanted=31,

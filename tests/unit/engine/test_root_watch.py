@@ -64,6 +64,10 @@ class Scene:
             self.files._make_directory(path, [])
         return root.token
 
+    def repoint(self, token, path):
+        self.roots.repoint(token, path)
+        self.watch.repointed(token)
+
     def root_lost(self, root, error):
         assert isinstance(error, RootUnavailableError)
         self.news.append(("lost", root.path))
@@ -229,9 +233,55 @@ class TestGoneAndBack:
         scene.files.unmount(USB)
         await scene.run(15)
         scene.files._make_directory("/media", [])
-        scene.roots.repoint(token, "/media")
-        await scene.run(15)
+        scene.repoint(token, "/media")
+        await asyncio.sleep(0.01)
         assert scene.news == [("lost", USB), ("found", "/media")]
+
+    async def test_the_same_directory_at_another_path_is_no_news(self):
+        scene = Scene()
+        token = scene.use(USB)
+        scene.files.write_file(USB, "t/a", b"x")
+        scene.expected["/media"] = ["t/a"]
+        await scene.run(15)
+        scene.files.mount("/media", scene.files.unmount(USB, leaving_directory=False))
+        scene.repoint(token, "/media")
+        await scene.run(15)
+        assert scene.news == []
+        assert scene.roots.identities[token] == await scene.files.identify("/media")
+
+    async def test_other_files_at_another_path_are_looked_at_as_if_mounted_anew(self):
+        """What was written since they were copied is only at the old place."""
+        scene = Scene()
+        token = scene.use(USB)
+        scene.files.write_file(USB, "t/a", b"x")
+        scene.files.write_file("/media", "t/a", b"x")
+        scene.expected["/media"] = ["t/a"]
+        await scene.run(15)
+        scene.repoint(token, "/media")
+        await asyncio.sleep(0.01)
+        assert scene.news == [("lost", "/media"), ("found", "/media")]
+
+    async def test_a_root_that_is_repointed_during_a_look_is_looked_at_again(self):
+        scene = Scene()
+        token = scene.use(USB)
+        await scene.watch.look(token)
+        scene.files.unmount(USB)
+        scene.files.dead.add(USB)
+        look = asyncio.create_task(scene.watch.look(token))
+        await asyncio.sleep(0.01)
+        scene.files._make_directory("/media", [])
+        scene.repoint(token, "/media")
+        scene.files.answers.set()
+        assert await look is PRESENT
+        assert scene.files.looked[-2:] == [USB, "/media"]
+
+    async def test_a_look_before_it_was_repointed_holds_no_more(self):
+        scene = Scene()
+        token = scene.use(USB)
+        await scene.watch.look(token)
+        scene.repoint(token, "/gone")
+        scene.expected["/gone"] = ["t/a"]
+        assert await scene.watch.look(token, within=60) is ABSENT
 
     async def test_roots_without_torrents_are_left_alone(self):
         scene = Scene()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from millstream.native_host.private_file import replace_file, write_private
@@ -27,6 +30,33 @@ def test_who_has_the_old_one_open_sees_nothing_of_the_new(path):
         write_private(path, b"secret")
         assert opened.read() == b"left by another"
     assert (path.read_bytes(), mode(path)) == (b"secret", 0o600)
+
+
+@pytest.mark.parametrize("write", [write_private, replace_file])
+def test_half_of_a_file_is_none(path, write, monkeypatch):
+    def fail(_descriptor):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write(path, b"secret")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_who_is_faster_gets_nothing(path, monkeypatch):
+    other = path.with_name("other")
+    unlink = type(path).unlink
+
+    def unlink_and_link(self, *, missing_ok=False):
+        unlink(self, missing_ok=missing_ok)
+        other.touch()
+        self.symlink_to(other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), "unlink", unlink_and_link)
+        with pytest.raises(FileExistsError):
+            write_private(path, b"secret")
+    assert other.read_bytes() == b""
 
 
 @pytest.mark.parametrize("wanted", [0o600, 0o644, 0o755])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from millstream.errors import StorageError
+from millstream.errors import StorageError, TorrentRemovedError
 from millstream.protocol.infohash import InfoHash
 from millstream.rpc.moves import Moves
 from millstream.rpc.refusals import Refusal
@@ -58,6 +58,28 @@ async def test_who_is_gone_has_no_error():
         await asyncio.sleep(0)
     assert moves.error(ONE) is not None
     moves.forget(ONE)
+    assert moves.error(ONE) is None
+
+
+async def test_who_is_removed_while_it_moves_leaves_no_error_behind():
+    moves, end = Moves(), asyncio.Event()
+
+    async def removed():
+        await end.wait()
+        raise TorrentRemovedError("it was removed")
+
+    asking = asyncio.create_task(moves.begin(ONE, removed()))
+    await asyncio.sleep(0)
+    moves.forget(ONE)
+    end.set()
+    with pytest.raises(TorrentRemovedError):
+        await asking
+    end.clear()
+    assert not await moves.begin(ONE, removed(), patience=0)
+    moves.forget(ONE)
+    end.set()
+    while moves.is_moving(ONE):  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0)
     assert moves.error(ONE) is None
 
 

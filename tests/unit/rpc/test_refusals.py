@@ -11,6 +11,7 @@ from millstream.rpc.refusals import refusal_of
     [
         (errors.DuplicateTorrentError("x"), 409, "DuplicateTorrent"),
         (errors.EngineClosedError("x"), 400, "EngineNotRunning"),
+        (errors.TorrentRemovedError("x"), 400, "TorrentNotFound"),
         (errors.MetadataPendingError("x"), 409, "MetadataPending"),
         (errors.MalformedTorrentError("x"), 400, "MalformedData"),
         (errors.ConfigError("x"), 400, "InvalidSetting"),

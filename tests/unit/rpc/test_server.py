@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 
 import aiohttp
 import pytest
 
 from millstream.errors import NetworkError
+from millstream.rpc import server as module
 from millstream.rpc.config import ControlConfig
 from millstream.rpc.json_blocks import BLOCK
 from millstream.rpc.route import MAX_BODY, MAX_LONG_BODY
@@ -101,6 +103,35 @@ async def test_who_leaves_amid_a_long_answer_is_no_error(server, caplog):
     status, _ = await ask(server, "GET", "/engine/status")
     assert status == 200
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_who_reads_nothing_of_a_long_answer_hinders_nobody_nor_the_end(monkeypatch):
+    monkeypatch.setattr(module, "SHUTDOWN_TIME", 0.05)
+    async with ControlServer(ControlConfig(port=0)) as server:
+        log_much()
+        writers = []
+        for _ in range(3):
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.connect(("127.0.0.1", server.port))
+                _, writer = await asyncio.open_connection(sock=deaf.dup())
+            writer.transport.pause_reading()
+            writer.write(100 * b"GET /logs?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            writers.append(writer)
+        for _ in range(3):
+            status, told = await ask(server, "GET", "/logs?limit=200")
+            assert (status, len(told["entries"])) == (200, 200)
+    for writer in writers:
+        writer.transport.abort()
+
+
+async def test_of_an_answer_to_head_there_is_only_the_head(server):
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for method in ("HEAD", "GET"):
+        writer.write(f"{method} /engine/status HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 405 ")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
 
 
 async def test_errors_say_what_and_why(server):

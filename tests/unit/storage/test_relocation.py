@@ -239,6 +239,26 @@ def test_after_a_crash_a_foreign_file_is_not_taken_for_ours(scene):
     run_virtual(story())
 
 
+def test_a_whole_copy_loses_its_hidden_name_though_it_has_the_other_already():
+    """Native files are linked to the one before they are unlinked from the other."""
+    scene = Scene(apart=True)
+    [via] = [transfer.via for transfer in scene.move.transfers if transfer.to == "d/s/b"]
+
+    async def story():
+        for forward in (False, True):
+            await scene.move.run(scene.disk)
+            scene.disk.write_file(NEW, via, CONTENT["d/s/b"])
+            if forward:
+                await scene.move.run(scene.disk, resuming=True)
+                await scene.move.finish(scene.disk)
+                await scene.check_moved()
+            else:
+                await scene.move.undo(scene.disk)
+                await scene.check_unmoved()
+
+    run_virtual(story())
+
+
 def test_half_a_copy_is_no_copy():
     scene = Scene(apart=True)
     [via] = [transfer.via for transfer in scene.move.transfers if transfer.to == "d/s/b"]

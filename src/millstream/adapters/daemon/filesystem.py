@@ -74,7 +74,8 @@ class DaemonFileSystem:
 
     async def sync(self, root: str, paths: Sequence[str]) -> list[Synced]:
         """See `interfaces.filesystem.FileSystem`."""
-        return [_synced(each) for each in await self._each("sync", root, paths)]
+        # Once: a failure whose answer got lost is not told again.
+        return [_synced(each) for each in await self._each("sync", root, paths, again=False)]
 
     async def list(self, root: str, path: str) -> list[str]:
         """See `interfaces.filesystem.FileSystem`."""
@@ -164,12 +165,14 @@ class DaemonFileSystem:
         token, directory = split_root(root)
         return await self._call(op, root, root=token, path=below(directory, path), **fields)
 
-    async def _each(self, op: str, root: str, paths: Sequence[str]) -> _Answers:
+    async def _each(
+        self, op: str, root: str, paths: Sequence[str], *, again: bool = True
+    ) -> _Answers:
         answers: _Answers = []
         token, directory = split_root(root)
         for at in range(0, len(paths), MAX_PATHS):
             some = [below(directory, path) for path in paths[at : at + MAX_PATHS]]
-            answer = await self._call(op, root, root=token, paths=some)
+            answer = await self._call(op, root, again=again, root=token, paths=some)
             answers += answer["stats"]
         return answers
 
@@ -186,9 +189,9 @@ class DaemonFileSystem:
         if first is not None:
             raise first
 
-    async def _call(self, op: str, place: str, **fields: Any) -> Json:
-        """For what may be done twice: it is, if the daemon went away before it answered."""
-        was_there = self._daemon.is_up
+    async def _call(self, op: str, place: str, *, again: bool = True, **fields: Any) -> Json:
+        """What may be done again is, if the daemon went away before it answered."""
+        was_there = again and self._daemon.is_up
         try:
             try:
                 return await self._call_once(op, place, None, **fields)
@@ -248,5 +251,5 @@ def _stat(found: Any) -> FileStat | None:
 def _synced(found: Any) -> Synced:
     if not isinstance(found, dict):
         return _stat(found)
-    path, why, number = str(found["path"]), str(found["message"]), int(found["errno"])
+    path, why, number = str(found.get("path", "")), str(found["message"]), int(found["errno"])
     return StorageError(path, why.removeprefix(f"{path}: "), number or None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 import time
 import weakref
@@ -44,6 +45,9 @@ class _Errand:
         """Say what came of it. In the loop's thread."""
         if self.future.done():
             return
+        if isinstance(self.error, StopIteration):
+            # A future takes none: where it is awaited it would be a result.
+            self.error = RuntimeError(f"an errand raised {self.error!r}")
         if self.error is None:
             self.future.set_result(self.result)
         else:
@@ -51,13 +55,17 @@ class _Errand:
 
 
 class _Worker(threading.Thread):
-    """A thread, with what it is to do next. Whoever gives it that frees `call`."""
+    """A thread, with what it is to do next. Whoever gives it that frees `call`.
+
+    It ends after its errand if `is_last`.
+    """
 
     def __init__(self, work: Callable[[_Worker], None], first: _Errand) -> None:
         # A daemon, for the interpreter would wait until an idle one ends. `_wait_for_all` waits for
         # those that are at work.
         super().__init__(target=work, args=(self,), name="millstream-files", daemon=True)
         self.errand: _Errand | None = first
+        self.is_last = False
         self.call = threading.Lock()
         self.call.acquire()
 
@@ -91,17 +99,14 @@ class Errands:
 
         If the future is cancelled, work that has not begun is left undone; what has begun comes to
         its end, and nobody is told.
+
+        Raises:
+            RuntimeError: no thread is there, and the system has no more.
         """
         future: asyncio.Future[T] = self.loop.create_future()
         errand = _Errand(work, future)
         with self._lock:
-            if self._idle:
-                worker = self._idle.pop()
-                worker.errand = errand
-                worker.call.release()
-                return future
-            if len(self._workers) >= self._max_threads:
-                self._waiting.append(errand)
+            if self._give(errand, self._max_threads):
                 return future
             worker = _Worker(self._work, errand)
             self._workers.add(worker)
@@ -110,17 +115,32 @@ class Errands:
         except RuntimeError:  # the system has no more threads
             with self._lock:
                 self._workers.discard(worker)
-            raise
+                if not self._give(errand, 1):
+                    raise
         return future
 
+    def _give(self, errand: _Errand, enough: int) -> bool:
+        """Leave it to one of the threads that there are, if one is idle or they are so many."""
+        if self._idle:
+            worker = self._idle.pop()
+            worker.errand = errand
+            worker.call.release()
+            return True
+        if len(self._workers) >= enough:
+            self._waiting.append(errand)
+            return True
+        return False
+
     def close(self) -> None:
-        """End the threads that have nothing to do; others end a while after their errand.
+        """End the threads that have nothing to do; others end after their errand.
 
         Whoever comes with another errand gets a new thread.
         """
         with self._lock:
             idle, self._idle = self._idle, []
             self._workers.difference_update(idle)
+            for worker in self._workers:
+                worker.is_last = True
         for worker in idle:
             worker.call.release()
         for worker in idle:
@@ -131,7 +151,6 @@ class Errands:
 
         For when no loop runs any more.
         """
-        self._idle_seconds = 0.0
         self.close()
         with self._lock:
             at_work = list(self._workers)
@@ -153,19 +172,19 @@ class Errands:
                     errand.result = errand.work()
                 except BaseException as error:  # noqa: BLE001 - it is the waiting coroutine's
                     errand.error = error
+            # Ready for the next before the loop hears of this one: most often the loop has it then,
+            # and the thread need not even fall asleep. Nor does `close` find it still at work.
+            with self._lock:
+                worker.errand = self._waiting.popleft() if self._waiting else None
+                is_idle = worker.errand is None and not worker.is_last
+                if is_idle:
+                    self._idle.append(worker)
+                elif worker.errand is None:
+                    self._workers.discard(worker)
             self._finished.append(errand)
             # A thread that rests holds on to nothing: a result may be large. Nor does an exception
             # by way of its traceback, which leads here.
-            worker.errand = None
             del errand
-            # Ready for the next before the loop hears of this one: most often the loop has it then,
-            # and the thread need not even fall asleep.
-            with self._lock:
-                if self._waiting:
-                    worker.errand = self._waiting.popleft()
-                else:
-                    self._idle.append(worker)
-                is_idle = worker.errand is None
             self._wake_loop()
             if is_idle:
                 self._rest(worker)
@@ -190,6 +209,10 @@ class Errands:
 
 
 _everywhere: weakref.WeakSet[Errands] = weakref.WeakSet()
+
+# A fork has no thread of these, and whoever held a lock then never lets it go there.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_everywhere.clear)
 
 
 @atexit.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import time
@@ -157,7 +158,11 @@ class NativeFileSystem:
         errands = self._errands
         if errands is None or errands.loop is not asyncio.get_running_loop():
             errands = self._errands = Errands()
-        return await errands.run(guarded)
+        try:
+            running = errands.run(guarded)
+        except RuntimeError as error:  # there is no thread to be had
+            raise StorageError(full, str(error), errno.EAGAIN) from error
+        return await running
 
 
 class _Told:
@@ -178,7 +183,10 @@ class _Told:
         length, self._bytes = self._bytes, 0
         self._told_at = time.monotonic()
         if self._progress is not None and length:
-            self._loop.call_soon_threadsafe(self._progress, length)
+            with suppress(
+                RuntimeError
+            ):  # the loop is closed; a file must not be left half for that
+                self._loop.call_soon_threadsafe(self._progress, length)
 
 
 def _load(full: str, most: int) -> bytes:

@@ -244,6 +244,23 @@ async def test_but_nothing_is_moved_twice(daemon, files):
         await asking.task
 
 
+async def test_nor_flushed_as_a_failure_is_told_only_once(daemon, files):
+    asking = Asking(daemon, files.sync("f", ["a"]))
+    await asking.call()
+    daemon.refuse("gone")
+    with pytest.raises(RootUnavailableError, match="gone"):
+        await asking.task
+    assert not daemon.asked
+
+
+async def test_a_failure_at_no_file_in_particular(daemon, files):
+    asking = Asking(daemon, files.sync("f", ["a"]))
+    await asking.answer(stats=[{"ok": False, "message": "no", "errno": 0}])
+    [found] = await asking.task
+    assert isinstance(found, StorageError)
+    assert "no" in str(found)
+
+
 async def test_without_a_daemon_the_root_is_away(daemon, files):
     daemon.go()
     for asked in (files.stat("f", "a"), files.identify("f"), files.load("f/a", 10)):
