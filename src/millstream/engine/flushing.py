@@ -13,6 +13,9 @@ from typing import Generic, Protocol, TypeVar
 
 from millstream.errors import RootUnavailableError, StorageError
 from millstream.interfaces.filesystem import FileStat, FileSystem, Synced
+from millstream.logging.component_logger import component_logger
+
+_LOG = component_logger("store")
 
 # Torrents in one errand. The first save of a torrent waits for it, and going on an errand costs as
 # much as to flush ten clean files.
@@ -122,12 +125,21 @@ class Flushing(Generic[Keeper]):
             if flush is not None:
                 by_root.setdefault(flush.root, []).append((keeper, flush))
         for root, begun in by_root.items():
-            synced = await self._sync(root, [flush.to_sync for _, flush in begun])
-            seen = await self._look_at(root, [flush.to_look_at for _, flush in begun])
-            for (keeper, flush), found, also in zip(begun, synced, seen, strict=True):
-                _tell(keeper, flush, [*found, *also])
+            try:
+                await self._errand(root, begun)
+            except Exception as error:  # noqa: BLE001 - it is logged whole
+                # What nobody thought of must not pass for a flush that went well.
+                _LOG.exception("%s: an internal error while files were flushed", root)
+                for keeper, flush in begun:
+                    keeper.flush_failed(flush, StorageError(root, f"an internal error: {error!r}"))
         for keeper in keepers:
             self._ended(keeper)
+
+    async def _errand(self, root: str, begun: Sequence[tuple[Keeper, Flush]]) -> None:
+        synced = await self._sync(root, [flush.to_sync for _, flush in begun])
+        seen = await self._look_at(root, [flush.to_look_at for _, flush in begun])
+        for (keeper, flush), found, also in zip(begun, synced, seen, strict=True):
+            _tell(keeper, flush, [*found, *also])
 
     async def _sync(self, root: str, wanted: Sequence[Sequence[str]]) -> list[list[Synced]]:
         # Each once, though torrents may share a file: who asked second would hear of no failure.

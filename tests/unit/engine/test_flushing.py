@@ -215,3 +215,18 @@ async def test_many_are_flushed_in_several_errands(flushing, files, told):
     await flushing.flush(keepers)
     assert [len(errand) - 2 for errand in files.errands] == [100, 100, 50]
     assert told == keepers
+
+
+async def test_an_internal_error_is_no_flush_that_went_well(memory, told, caplog):
+    class WrongFiles(FailingFiles):
+        async def sync(self, root, paths):
+            if root == ROOT:
+                raise ZeroDivisionError
+            return await super().sync(root, paths)
+
+    keepers = [Keeper("a"), Keeper("b", root=OTHER)]
+    await Flushing(WrongFiles(memory), told.append, lambda: None).flush(keepers)
+    assert isinstance(keepers[0].results[0], StorageError)
+    assert keepers[1].results == [[2]]
+    assert told == keepers
+    assert "ZeroDivisionError" in caplog.text
