@@ -87,6 +87,7 @@ class Torrent:
         self.info_hash = HASH
         self.journal = Journal(HASH)
         self.progress_told = (0, 0, 1)
+        self.wants_seeds = True
         rng = random.Random(1)
         self.udp = UdpTrackers(NativeNetwork(), rng, config)
         access = TrackerAccess(

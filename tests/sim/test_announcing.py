@@ -115,6 +115,7 @@ class Torrent:
         self.peers: list[PeerAddress] = []
         self.external: list[str] = []
         self.progress_told = (0, 0, 1000)
+        self.wants_seeds = True
         self.info_hash = HASH
         self.journal = Journal(HASH)
         config = TrackerConfig(**options.pop("config", {}))

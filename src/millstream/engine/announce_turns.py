@@ -2,7 +2,8 @@
 
 When an engine starts, all of its torrents want to announce `started` at once, and an interval later
 they would all come again. Ten thousand requests in one second are a flood for the trackers and a
-burst of work here; some a second are neither, and who came in line stays apart from then on.
+burst of work here; some a second are neither, and who came in line stays apart from then on. Nobody
+who needs peers waits behind those who only say that they are here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ TURNS_PER_SECOND = 50.0
 # Torrents that announce at the same time. More than libtorrent's `max_concurrent_http_announces` (50),
 # so that trackers which do not answer, and keep a place for a minute, hold up nobody else for long.
 MAX_ANNOUNCING = 500
+# As long as downloads wait, one turn of so many is a seed's: downloads that nobody serves ask again and
+# again, and with thousands of them a seed would be forgotten by its trackers.
+SEED_EVERY = 10
 
 
 class Announcing(Protocol):
@@ -28,7 +32,7 @@ class Announcing(Protocol):
 
 
 class AnnounceTurns:
-    """Lets torrents begin to announce in the order in which they wanted to.
+    """Lets torrents begin to announce in the order in which they wanted to, most downloads first.
 
     Args:
         per_second: how many may begin in a second.
@@ -38,43 +42,68 @@ class AnnounceTurns:
     def __init__(self, per_second: float = TURNS_PER_SECOND, most: int = MAX_ANNOUNCING) -> None:
         self._rate = ConnectRate(per_second)
         self._room = most
-        self._line: dict[Announcing, None] = {}
+        self._needy: dict[Announcing, None] = {}
+        self._others: dict[Announcing, None] = {}
+        self._since_other = 0
         self._called: set[Announcing] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self, torrent: Announcing) -> bool:
+    def take(self, torrent: Announcing, *, needs_peers: bool) -> bool:
         """Whether the torrent may announce now; else its `proceed` is called when it may.
 
         Whoever may has to `give_back` its turn when its announces are done.
+
+        Args:
+            torrent: which.
+            needs_peers: whether it downloads; it then comes before most that do not.
         """
         if torrent in self._called:
             self._called.discard(torrent)
             return True
         now = asyncio.get_running_loop().time()
-        if not self._line and self._room > 0 and self._rate.available(now):
+        if not self._is_anyone_waiting and self._room > 0 and self._rate.available(now):
             self._room -= 1
             self._rate.take()
             return True
-        self._line[torrent] = None
+        mine, other = self._needy, self._others
+        if not needs_peers:
+            mine, other = other, mine
+        other.pop(torrent, None)
+        mine[torrent] = None
         self._schedule(now)
         return False
 
     def give_back(self) -> None:
         """A torrent's announces are done."""
         self._room += 1
-        if self._line:
+        if self._is_anyone_waiting:
             self._schedule(asyncio.get_running_loop().time())
 
     def leave(self, torrent: Announcing) -> None:
         """The torrent does not want to announce any more."""
-        self._line.pop(torrent, None)
+        self._needy.pop(torrent, None)
+        self._others.pop(torrent, None)
 
     def close(self) -> None:
         """Nobody has a turn any more."""
-        self._line.clear()
+        self._needy.clear()
+        self._others.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    @property
+    def _is_anyone_waiting(self) -> bool:
+        return bool(self._needy or self._others)
+
+    def _next(self) -> Announcing:
+        """Whose turn it is; somebody waits."""
+        is_others_turn = self._since_other >= SEED_EVERY - 1
+        line = self._others if self._others and (is_others_turn or not self._needy) else self._needy
+        self._since_other = 0 if line is self._others else self._since_other + 1
+        torrent = next(iter(line))
+        del line[torrent]
+        return torrent
 
     def _schedule(self, now: float) -> None:
         if self._timer is None and self._room > 0:
@@ -84,9 +113,8 @@ class AnnounceTurns:
     def _call(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        while self._line and self._room > 0 and self._rate.available(now):
-            torrent = next(iter(self._line))
-            del self._line[torrent]
+        while self._is_anyone_waiting and self._room > 0 and self._rate.available(now):
+            torrent = self._next()
             self._room -= 1
             self._rate.take()
             self._called.add(torrent)
@@ -94,5 +122,5 @@ class AnnounceTurns:
             if torrent in self._called:  # it had nothing to announce after all
                 self._called.discard(torrent)
                 self._room += 1
-        if self._line:
+        if self._is_anyone_waiting:
             self._schedule(now)

@@ -44,6 +44,10 @@ class AnnouncedTorrent(Protocol):
         `left` is above zero while the metadata is not known.
         """
 
+    @property
+    def wants_seeds(self) -> bool:
+        """Whether peers that have everything are of any use: whether it downloads."""
+
     def tracker_named(self, peers: Sequence[PeerAddress]) -> None:
         """A tracker named peers."""
 
@@ -229,7 +233,8 @@ class Announcing:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._announcer.next_due() <= now:
-            if not self._has_turn and not self._access.turns.take(self):
+            needs_peers = self._torrent.wants_seeds
+            if not self._has_turn and not self._access.turns.take(self, needs_peers=needs_peers):
                 return  # it is called again
             self._has_turn = True
             for announce in self._announcer.due(now):

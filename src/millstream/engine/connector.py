@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from heapq import heapify, heappop, heappush
-from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from millstream.core.config import SwarmConfig
@@ -14,13 +13,10 @@ from millstream.core.connect_rate import ConnectRate
 from millstream.core.geometry import ConnectionId
 from millstream.core.swarm import Swarm
 from millstream.engine.config import NetworkConfig
+from millstream.engine.wanting import Wanting
 from millstream.errors import NetworkError
 from millstream.interfaces.network import Connection, ConnectionHandler, Network
 from millstream.protocol.compact import PeerAddress
-
-# Torrents among which attempts are given out in one round, those that waited longest: of ten thousand
-# that look for peers, a round must not look at all.
-MAX_IN_ROUND = 200
 
 
 class Seeker(Protocol):
@@ -112,8 +108,9 @@ class _Attempt(Generic[S]):
 class Connector(Generic[S]):
     """Opens connections for all torrents, and says who may come in.
 
-    Every connection counts, whoever opened it, and every attempt. Among torrents the one that has
-    the fewest is served first, and among equals the one that waited longest.
+    Every connection counts, whoever opened it, and every attempt. Downloads are served before seeds,
+    as `engine.wanting` says, and among either the one that has the fewest, and among equals the one
+    that waited longest.
 
     Args:
         network: where.
@@ -142,7 +139,7 @@ class Connector(Generic[S]):
         self._rate = ConnectRate(config.max_connect_rate)
         self._own_limits: dict[S, int] = {}
         self._efforts: dict[S, _Effort[S]] = {}
-        self._wanting: dict[S, None] = {}
+        self._wanting: Wanting[S] = Wanting()
         self._attempts: dict[_Attempt[S], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._served = 0
@@ -155,7 +152,7 @@ class Connector(Generic[S]):
         """Try the torrent's due peers soon, as many as the limits allow."""
         now = asyncio.get_running_loop().time()
         if seeker.swarm.next_due(seeds=seeker.wants_seeds) <= now:
-            self._wanting[seeker] = None
+            self._wanting.add(seeker)
             self._wake()
 
     def is_waiting(self, seeker: S) -> bool:
@@ -168,7 +165,7 @@ class Connector(Generic[S]):
 
     def cancel(self, seeker: S) -> None:
         """The torrent stops: abandon its attempts, and connections whose handshake is not done."""
-        self._wanting.pop(seeker, None)
+        self._wanting.discard(seeker)
         effort = self._efforts.pop(seeker, None)
         if effort is None:
             return
@@ -268,31 +265,38 @@ class Connector(Generic[S]):
         now = loop.time()
         if not self._may_attempt:
             return
-        efforts = [self._effort(seeker) for seeker in islice(self._wanting, MAX_IN_ROUND)]
-        turns = [(effort.connections, effort.served, effort) for effort in efforts]
-        heapify(turns)
-        while turns and self._may_attempt:
+        downloads, seeds = map(self._turns, self._wanting.in_round())
+        while (downloads or seeds) and self._may_attempt:
             if not self._rate.available(now):
                 self._wait(loop, self._rate.wait(now))
                 return
+            for_seed = not downloads or (bool(seeds) and self._wanting.is_seeds_turn)
+            turns = seeds if for_seed else downloads
             connections, _, effort = heappop(turns)
             seeker = effort.seeker
             due: list[PeerAddress] = []
             if seeker.is_active and connections < self._most(seeker):
                 due = seeker.swarm.due(now, 1, seeds=seeker.wants_seeds)
-            del self._wanting[seeker]
+            self._wanting.discard(seeker)
             if not due:
                 seeker.wake()
                 continue
             self._rate.take()
+            self._wanting.served(seed=for_seed)
             self._served += 1
             effort.served = self._served
-            self._wanting[seeker] = None  # behind the others
+            self._wanting.add(seeker)  # behind the others
             self._begin(effort, due[0])
             heappush(turns, (connections + 1, effort.served, effort))
         # Whoever is left over has its turn when an attempt or a connection ends.
         if self._may_attempt:
             self._wake()
+
+    def _turns(self, seekers: Iterable[S]) -> list[tuple[int, int, _Effort[S]]]:
+        efforts = map(self._effort, seekers)
+        turns = [(effort.connections, effort.served, effort) for effort in efforts]
+        heapify(turns)
+        return turns
 
     @property
     def _may_attempt(self) -> bool:

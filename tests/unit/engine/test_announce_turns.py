@@ -13,9 +13,10 @@ class Torrent:
         self.turns = turns
         self.log = log
         self.is_willing = True
+        self.needs_peers = False
 
     def proceed(self):
-        if self.is_willing and self.turns.take(self):
+        if self.is_willing and self.turns.take(self, needs_peers=self.needs_peers):
             self.log.append((asyncio.get_running_loop().time(), self))
 
 
@@ -48,6 +49,29 @@ class TestAnnounceTurns:
         turns.give_back()
         await asyncio.sleep(10)
         assert [torrent for _, torrent in log] == torrents[:4]
+
+    async def test_downloads_come_before_seeds(self):
+        turns = AnnounceTurns(per_second=1)
+        torrents, log = line_up(turns, 5)
+        late = Torrent(turns, log)
+        late.needs_peers = torrents[3].needs_peers = True
+        late.proceed()
+        torrents[3].proceed()  # it waits already, and lacks something by now
+        await asyncio.sleep(10)
+        first, *rest, needy = torrents[:4]
+        assert [torrent for _, torrent in log] == [first, late, needy, *rest, torrents[4]]
+
+    async def test_a_seed_is_not_forgotten_behind_endless_downloads(self):
+        turns = AnnounceTurns(per_second=1)
+        (first, seed), log = line_up(turns, 2)
+        assert [torrent for _, torrent in log] == [first]
+        for _ in range(50):
+            download = Torrent(turns, log)
+            download.needs_peers = True
+            download.proceed()
+        await asyncio.sleep(100)
+        assert len(log) == 52
+        assert [torrent for _, torrent in log].index(seed) == 10
 
     async def test_who_left_is_passed_over(self):
         turns = AnnounceTurns(per_second=1, most=10)

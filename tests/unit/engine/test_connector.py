@@ -20,7 +20,13 @@ from millstream.testing.virtual_time import run_virtual
 
 
 def address(number: int, torrent: int = 0) -> PeerAddress:
-    return PeerAddress(f"98.{torrent}.{number >> 8}.{number & 255}", 6881)
+    return PeerAddress(f"{98 + torrent // 256}.{torrent % 256}.{number >> 8}.{number & 255}", 6881)
+
+
+def _number(remote: PeerAddress) -> int:
+    """Which torrent it is a peer of."""
+    high, low = map(int, remote.host.split(".")[:2])
+    return (high - 98) * 256 + low
 
 
 class FakeLink:
@@ -241,6 +247,35 @@ async def test_who_has_least_is_served_first_and_then_by_turns():
     assert links[id(rich)] == 10
     turns = [int(remote.host.split(".")[1]) for _, remote in world.begun]
     assert all(set(turns[at : at + 3]) == {1, 2, 3} for at in range(0, 21, 3))
+
+
+@in_world
+async def test_downloads_are_served_before_seeds_which_have_a_turn_of_ten():
+    world = World(max_connections=1000, max_connect_rate=30)
+    for _ in range(300):  # more than there are in a round
+        world.seeker(1).wants_seeds = False
+    downloads = [world.seeker(50), world.seeker(50)]
+    await world.beats(2)
+    assert len(world.begun) >= 50
+    begun = [world.seekers[_number(remote)] in downloads for _, remote in world.begun]
+    assert all(sum(begun[at : at + 10]) == 9 for at in range(0, len(begun) - 9, 10))
+    await world.beats(20)
+    assert len(world.begun) == 300 + 100  # and all have had theirs in the end
+
+
+@in_world
+async def test_a_download_that_is_complete_is_a_seed_from_then_on():
+    world = World(max_half_open=1, max_connections=1000)
+    was_download, download = world.seeker(30), world.seeker(30)
+    await world.beats(0.5)
+    was_download.wants_seeds = False
+    seen = len(world.begun)
+    await world.beats(20)
+    begun = [world.seekers[_number(remote)] is download for _, remote in world.begun]
+    left = sum(begun[seen:])
+    assert begun[:seen].count(True) in range(2, seen - 1)  # they took turns before
+    assert sum(begun[seen : seen + left + left // 9 + 2]) == left
+    assert len(begun) == 60
 
 
 @in_world
