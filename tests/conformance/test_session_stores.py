@@ -102,6 +102,8 @@ async def test_a_file_that_is_none_is_set_aside(store_class, content, tmp_path, 
     if content or store_class is JsonSessionStore:  # an empty file is a new database
         assert (tmp_path / "session.corrupt").read_bytes() == content
         assert "session.corrupt" in caplog.text
+    else:
+        assert "session is empty" in caplog.text
 
 
 @every_store

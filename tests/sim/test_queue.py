@@ -283,6 +283,8 @@ def test_a_seed_ends_when_it_has_given_enough(action):
                 await torrent.wait_complete()
             await asyncio.sleep(LOOK_INTERVAL + 1)
             assert states(engine) == {GoalAction.STOP: "-", GoalAction.REMOVE: ""}[action]
+            for torrent in engine.torrents:
+                assert torrent.why_idle() == "it is stopped; it has reached its goal"
 
     run_virtual(story, seed=8)
 

@@ -54,6 +54,7 @@ class IdleFacts:
     Attributes:
         state: what the torrent is doing.
         error: why it is in the error state.
+        has_reached_goal: whether it has seeded enough.
         queue_position: its place in the engine's order, from 0.
         is_moving: whether data came lately (was sent lately, of a torrent that seeds).
         is_disk_full: whether the disk took all it can.
@@ -75,6 +76,7 @@ class IdleFacts:
 
     state: TorrentState
     error: str | None = None
+    has_reached_goal: bool = False
     queue_position: int | None = None
     is_moving: bool = False
     is_disk_full: bool = False
@@ -98,7 +100,8 @@ def why_idle(facts: IdleFacts) -> Idleness | None:
     """Why a torrent is not moving; None if it is, or if its files are being checked."""
     match facts.state:
         case TorrentState.STOPPED:
-            return Idleness(IdleReason.STOPPED, "it is stopped")
+            text = "it is stopped" + "; it has reached its goal" * facts.has_reached_goal
+            return Idleness(IdleReason.STOPPED, text)
         case TorrentState.QUEUED:
             text = "it waits for its turn in the queue"
             if facts.queue_position is not None:

@@ -31,6 +31,7 @@ def idle_facts(member: Membership, now: float) -> IdleFacts:
         facts.queue_position = member.queue.order.position(member.info_hash)
         return facts
     if not stage.is_active:
+        facts.has_reached_goal = member.goals_reached
         return facts
     if isinstance(stage, TorrentSession):
         _look_at_transfer(facts, stage, now)

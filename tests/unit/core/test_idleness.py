@@ -32,6 +32,8 @@ def test_what_is_checked_is_at_work():
 
 def test_what_is_not_at_work():
     assert reason(TorrentState.STOPPED, peers=3) is IdleReason.STOPPED
+    assert text(TorrentState.STOPPED) == "it is stopped"
+    assert text(TorrentState.STOPPED, has_reached_goal=True).endswith("it has reached its goal")
     assert reason(TorrentState.QUEUED, peers=3) is IdleReason.QUEUED
     assert text(TorrentState.QUEUED, queue_position=0).endswith("in the queue, position 1")
     assert reason(TorrentState.ERROR) is IdleReason.FAILED

@@ -159,6 +159,9 @@ class SqliteSessionStore:
 
     def _connect(self) -> sqlite3.Connection:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        if os.path.exists(self.path) and not os.path.getsize(self.path):
+            # To SQLite that is a new one. It may be what is left of a session.
+            _LOG.warning("%s is empty: a new session begins in it", self.path)
         connection = sqlite3.connect(
             self.path, timeout=LOCK_WAIT, isolation_level=None, check_same_thread=False
         )
