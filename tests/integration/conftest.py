@@ -16,7 +16,8 @@ import pytest
 from millstream import Engine, EngineConfig, Metainfo, NetworkConfig, create_native_engine
 from millstream.engine.config import Encryption, EncryptionConfig
 from millstream.events import PieceVerified
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileEntry
+from millstream.protocol.metainfo_building import build
 
 from .raw_peer import RawPeer
 from .victim import HALF, Victim, attach_good_peer, magnet_of

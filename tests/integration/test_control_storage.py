@@ -8,7 +8,8 @@ import random
 
 import pytest
 
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileEntry
+from millstream.protocol.metainfo_building import build
 
 from .programs import millstream
 from .test_control import big, controlled, file_body, refused, seeding, until

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from millstream.errors import MalformedTorrentError
 from millstream.protocol.bencode import encode
-from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 
 repeatable = settings(derandomize=True, deadline=None)
 

@@ -25,7 +25,8 @@ from millstream.engine.engine import Engine
 from millstream.interfaces.filesystem import FileStat
 from millstream.presets.memory import create_memory_engine
 from millstream.protocol.bitfield import every_piece, piece_bit
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.storage.resume import ResumeState
 from millstream.storage.session_keys import state_key
 from millstream.testing.swarm import PLAIN, PORT, ROOT

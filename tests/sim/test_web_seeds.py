@@ -43,7 +43,8 @@ from millstream.events import StateChanged
 from millstream.interfaces.disk import DiskConfig
 from millstream.interfaces.http import HttpResponse
 from millstream.presets.memory import create_memory_engine
-from millstream.protocol.metainfo import FileAttribute, FileEntry, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry
+from millstream.protocol.metainfo_building import build
 from millstream.testing.content import piece_digests
 from millstream.testing.virtual_time import run_virtual
 from millstream.tracker.config import TrackerConfig

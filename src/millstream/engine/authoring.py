@@ -11,7 +11,8 @@ from millstream.errors import EngineError, StorageError
 from millstream.interfaces.disk import DiskQueue, DiskResult
 from millstream.interfaces.filesystem import FileSystem
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.storage.layout import FileLayout
 from millstream.storage.placement import Placement
 

@@ -1,4 +1,4 @@
-"""Torrent files: what they say, and how they are written (BEP 3).
+"""Torrent files: what they say (BEP 3). `protocol.metainfo_building` writes them.
 
 Read here besides: tracker tiers (BEP 12), web seeds (BEP 19), private torrents (BEP 27), pad files
 and attributes (BEP 47), and the `.utf-8` keys that older creators wrote beside names in a local
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from millstream.errors import BencodeError, MalformedTorrentError
-from millstream.protocol.bencode import Bencodable, Bencoded, decode_dict, encode
+from millstream.protocol.bencode import Bencoded, decode_dict
 from millstream.protocol.infohash import InfoHash
 
 DIGEST_LENGTH = 20
@@ -54,7 +54,8 @@ class FileAttribute(enum.Flag):
     SYMLINK = enum.auto()
 
 
-_ATTRIBUTE_LETTERS = {
+# The letters of `attr`.
+ATTRIBUTE_LETTERS = {
     ord("p"): FileAttribute.PAD,
     ord("x"): FileAttribute.EXECUTABLE,
     ord("h"): FileAttribute.HIDDEN,
@@ -209,76 +210,6 @@ class Metainfo:
         )
 
 
-def build(
-    name: str,
-    files: Sequence[FileEntry],
-    piece_length: int,
-    digests: bytes,
-    *,
-    is_multi_file: bool,
-    private: bool = False,
-    trackers: Sequence[Sequence[str]] = (),
-    web_seeds: Sequence[str] = (),
-    comment: str | None = None,
-    created_by: str | None = None,
-    creation_date: int | None = None,
-) -> bytes:
-    """Write a torrent file that `Metainfo.parse` reads.
-
-    Args:
-        name: of the file or the directory.
-        files: in order; exactly one if `is_multi_file` is false, its path then being the name.
-        piece_length: bytes.
-        digests: the SHA-1 of every piece, 20 bytes each.
-        is_multi_file: whether the files lie in a directory.
-        private: whether peers may come from trackers only (BEP 27).
-        trackers: announce URLs in tiers (BEP 12).
-        web_seeds: URLs (BEP 19).
-        comment: free text.
-        created_by: the program's name and version.
-        creation_date: seconds since the epoch.
-
-    Raises:
-        MalformedTorrentError: the parts make no valid torrent.
-    """
-    info: dict[bytes, Bencodable] = {
-        b"name": _utf8(name),
-        b"piece length": piece_length,
-        b"pieces": digests,
-    }
-    if private:
-        info[b"private"] = 1
-    if is_multi_file:
-        info[b"files"] = [_file_dict(file) for file in files]
-    elif len(files) == 1:
-        single = _file_dict(files[0])
-        del single[b"path"]
-        info.update(single)
-    else:
-        raise MalformedTorrentError(f"a single-file torrent has one file, not {len(files)}")
-    torrent: dict[bytes, Bencodable] = {b"info": info}
-    tiers = [[_utf8(url) for url in tier] for tier in trackers if tier]
-    if tiers:
-        torrent[b"announce"] = tiers[0][0]
-        if len(tiers) > 1 or len(tiers[0]) > 1:
-            torrent[b"announce-list"] = tiers
-    if web_seeds:
-        torrent[b"url-list"] = [_utf8(url) for url in web_seeds]
-    if comment is not None:
-        torrent[b"comment"] = _utf8(comment)
-    if created_by is not None:
-        torrent[b"created by"] = _utf8(created_by)
-    if creation_date is not None:
-        torrent[b"creation date"] = creation_date
-    try:
-        data = encode(torrent)
-    except BencodeError as error:
-        raise MalformedTorrentError(f"no torrent can be made of this: {error}") from error
-    # One set of rules for what a torrent must hold, for what we write as for what we read.
-    Metainfo.parse(data)
-    return data
-
-
 def _check_version(info: _Dict) -> None:
     version = info.get(b"meta version")
     if isinstance(version, int) and version > 2:
@@ -333,8 +264,8 @@ def _read_kind(entry: _Dict, label: str) -> tuple[int, FileAttribute, tuple[str,
     attributes = _NO_ATTRIBUTES
     letters = entry.get(b"attr")
     if letters and isinstance(letters, bytes):
-        for letter in set(letters) & _ATTRIBUTE_LETTERS.keys():
-            attributes |= _ATTRIBUTE_LETTERS[letter]
+        for letter in set(letters) & ATTRIBUTE_LETTERS.keys():
+            attributes |= ATTRIBUTE_LETTERS[letter]
     if FileAttribute.SYMLINK in attributes:
         target = _read_path(entry.get(b"symlink path"))
         if target:
@@ -427,24 +358,3 @@ def _read_date(torrent: _Dict) -> int | None:
 def _text(value: bytes) -> str:
     # Libtorrent, too, puts an underscore where the bytes are no UTF-8.
     return value.decode("utf-8", "replace").replace("\ufffd", "_")
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise MalformedTorrentError(f"{text!r} cannot be written as UTF-8") from error
-
-
-def _file_dict(file: FileEntry) -> dict[bytes, Bencodable]:
-    entry: dict[bytes, Bencodable] = {
-        b"length": file.length,
-        b"path": [_utf8(part) for part in file.path],
-    }
-    if file.attributes:
-        entry[b"attr"] = bytes(
-            [letter for letter, flag in _ATTRIBUTE_LETTERS.items() if flag in file.attributes]
-        )
-    if file.symlink_target is not None:
-        entry[b"symlink path"] = [_utf8(part) for part in file.symlink_target]
-    return entry

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from millstream.protocol.metainfo import FileAttribute, FileEntry, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry
+from millstream.protocol.metainfo_building import build
 from millstream.storage.layout import FileLayout
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from millstream import Metainfo
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileEntry
+from millstream.protocol.metainfo_building import build
 
 from .daemon_double import ID, run
 

@@ -11,7 +11,8 @@ from millstream.cli import main
 from millstream.cli.contents import content_files
 from millstream.cli.info import magnet_rows, rows, show
 from millstream.protocol.magnet import Magnet
-from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 
 
 def made(**options) -> bytes:

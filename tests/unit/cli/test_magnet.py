@@ -8,7 +8,8 @@ import pytest
 from millstream.cli import main
 from millstream.cli.magnet import magnet_of
 from millstream.protocol.magnet import MAX_TRACKERS, Magnet
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 
 
 def made(**options) -> bytes:

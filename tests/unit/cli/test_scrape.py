@@ -9,7 +9,8 @@ from millstream.cli import main
 from millstream.errors import TrackerError
 from millstream.presets import scraping
 from millstream.protocol.infohash import InfoHash
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.tracker.announce import ScrapeEntry
 
 HASH = "0123456789abcdef0123456789abcdef01234567"

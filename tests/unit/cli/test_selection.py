@@ -5,7 +5,8 @@ import typer
 
 from millstream.cli.selection import Selection
 from millstream.errors import ConfigError
-from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 
 PATHS = ["a.mkv", "extras/b.MKV", "extras/c.txt", "3"]
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.protocol.web_seed_url import file_url
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from millstream import Magnet, Metainfo
 from millstream.errors import MalformedDataError
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileEntry
+from millstream.protocol.metainfo_building import build
 from millstream.service import watch_files as module
 from millstream.service.watch_files import (
     ChangedMeanwhileError,

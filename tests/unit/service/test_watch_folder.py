@@ -11,7 +11,8 @@ from millstream.errors import (
     EngineClosedError,
     StorageError,
 )
-from millstream.protocol.metainfo import FileEntry, build
+from millstream.protocol.metainfo import FileEntry
+from millstream.protocol.metainfo_building import build
 from millstream.service import watch_files
 from millstream.service import watch_folder as module
 from millstream.service.config import AfterAdding, WatchConfig

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from millstream.interfaces.disk import Extent
-from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileAttribute, FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.storage.layout import FileLayout, StoredFile
 
 NONE = FileAttribute(0)

@@ -1,7 +1,8 @@
 import pytest
 
 from millstream.protocol import bencode
-from millstream.protocol.metainfo import FileEntry, Metainfo, build
+from millstream.protocol.metainfo import FileEntry, Metainfo
+from millstream.protocol.metainfo_building import build
 from millstream.storage.metainfo_record import encode_metainfo
 
 
